@@ -61,7 +61,294 @@ RPPG_DEF void rppg__isa_force(rppg_isa isa); /* 0 <= isa <= rppg_isa_best() of t
 
 /* @FFT-DECL@ */
 
-/* @DSP-DECL@ */
+/* ---- windows and spectra --------------------------------------------------------------------- */
+
+typedef enum rppg_dsp_window_kind {
+  RPPG_DSP_HANN = 0,
+  RPPG_DSP_HAMMING = 1,
+  RPPG_DSP_BLACKMAN = 2,
+  RPPG_DSP_KAISER = 3,
+  RPPG_DSP_BOXCAR = 4
+} rppg_dsp_window_kind;
+
+/* A window, as scipy.signal.windows  [Harris1978].
+
+   kind      in   one of rppg_dsp_window_kind
+   beta      in   shape of the Kaiser window, 0 <= beta <= 100; ignored by the others
+   periodic  in   0: symmetric, for filter design; else one period of n, for spectra
+   n         in   samples, n >= 1
+   w         out  [n]   weights in [0, 1], no unit
+
+   Returns RPPG_OK; RPPG_ERR_ARG if a bound above is broken (w untouched).
+   Exact: same bits on every ISA. Cost: O(n), init only.                                        */
+RPPG_DEF rppg_status rppg_dsp_window(rppg_dsp_window_kind kind, double beta, int periodic, size_t n,
+                                     float *w);
+
+typedef enum rppg_dsp_detrend_kind {
+  RPPG_DSP_DETREND_MEAN = 0,
+  RPPG_DSP_DETREND_LINEAR = 1,
+  RPPG_DSP_DETREND_NONE = 2
+} rppg_dsp_detrend_kind;
+
+typedef struct rppg_dsp_psd_config {
+  size_t n;        /* samples of a segment, 2 <= n <= 65536 */
+  size_t nfft;     /* zero padding up to this length, n <= nfft; 0: n */
+  size_t hop;      /* samples between two segments; 0: n - n/2, as SciPy */
+  double rate_hz;  /* samples per second; 0: 1 */
+  double beta;     /* of a Kaiser window */
+  rppg_dsp_window_kind window;
+  rppg_dsp_detrend_kind detrend;
+} rppg_dsp_psd_config;
+
+/* Power spectral density. Fields are read-only for the user. */
+typedef struct rppg_dsp_psd {
+  rppg_dsp_psd_config cfg;  /* with its zeros replaced */
+  size_t bins;              /* nfft/2 + 1 */
+  double bin_hz;            /* distance of two bins */
+  rppg_dsp_fft fft;
+  float *window, *x, *spectrum;
+  double *sum;
+  double scale;
+} rppg_dsp_psd;
+
+/* Bytes that rppg_dsp_psd_init needs for this config; 0 if it would refuse it. */
+RPPG_DEF size_t rppg_dsp_psd_mem_size(const rppg_dsp_psd_config *cfg);
+
+/* Prepares a spectrum estimator in the caller's block, which must outlive it and not move.
+
+   Returns RPPG_OK; RPPG_ERR_ARG for a config outside its ranges; RPPG_ERR_SPACE. On error psd is
+   untouched. Exact: same bits on every ISA. Cost: O(nfft), no libm.                              */
+RPPG_DEF rppg_status rppg_dsp_psd_init(rppg_dsp_psd *psd, const rppg_dsp_psd_config *cfg, void *mem,
+                                       size_t mem_size);
+
+/* One-sided density: Welch's mean over all whole segments, or the periodogram when one fits
+   [Welch1967]; equal to scipy.signal.welch and periodogram (scaling="density").
+
+   x      in   [len]        signal, any unit u; NaN propagates into every bin
+   len    in   samples, len >= cfg.n
+   power  out  [psd.bins]   u^2 per Hz; must not overlap x
+
+   Returns RPPG_OK; RPPG_ERR_DATA if len < cfg.n (power untouched).
+   Exact: same bits on every ISA. Cost: one FFT of nfft a segment.                                */
+RPPG_DEF rppg_status rppg_dsp_psd_run(rppg_dsp_psd *psd, const float *x, size_t len, float *power);
+
+/* Lomb-Scargle periodogram of unevenly timed samples [Scargle1982], as scipy.signal.lombscargle
+   without normalisation.
+
+   t      in   [n]   times in seconds, any order, any origin
+   x      in   [n]   samples; take their mean off first
+   n      in   n >= 1
+   f0_hz  in   first frequency, f0_hz > 0
+   df_hz  in   distance of two frequencies, df_hz >= 0
+   m      in   frequencies
+   power  out  [m]   u^2 (a sine of amplitude A gives about n A^2 / 4)
+
+   Returns RPPG_OK; RPPG_ERR_ARG if a bound is broken (power untouched).
+   Exact: same bits on every ISA. Cost: O(n m) sines; made for hundreds by hundreds.              */
+RPPG_DEF rppg_status rppg_dsp_lomb(const double *t, const float *x, size_t n, double f0_hz,
+                                   double df_hz, size_t m, float *power);
+
+/* Vertex of the parabola through y[i-1], y[i], y[i+1]: where a sampled peak really is.
+
+   y       in   [n]
+   i       in   index of a local maximum; at an end of y, or on a plateau, i itself is the answer
+   height  out  value at the vertex; may be NULL
+
+   Returns the position in samples, within i +- 0.5. Exact.                                       */
+RPPG_DEF double rppg_dsp_vertex(const float *y, size_t n, size_t i, double *height);
+
+/* Decibels of a power ratio, held within +-100: no power at all is not minus infinity to a user,
+   and NaN is -100. Exact.                                                                         */
+RPPG_DEF double rppg_dsp_db(double ratio);
+
+/* ---- filters ------------------------------------------------------------------------------------ */
+
+#define RPPG_DSP_MAX_ORDER 8
+
+typedef enum rppg_dsp_band { RPPG_DSP_LOWPASS = 0, RPPG_DSP_HIGHPASS = 1, RPPG_DSP_BANDPASS = 2 } rppg_dsp_band;
+
+/* Second-order sections, each b0 b1 b2 a1 a2 with a0 = 1. */
+typedef struct rppg_dsp_sos {
+  int sections, taps; /* taps: coefficients of the equivalent single numerator */
+  double c[RPPG_DSP_MAX_ORDER][5];
+} rppg_dsp_sos;
+
+/* Butterworth filter by the bilinear transform, as scipy.signal.butter(order, ...).
+
+   sos      out  the filter
+   order    in   1 <= order <= 8; a band-pass has twice as many poles
+   band     in   low-pass and high-pass use lo_hz alone
+   lo_hz, hi_hz  in   edges at -3 dB: 0 < lo_hz < hi_hz < rate_hz / 2
+   rate_hz  in   samples per second
+
+   Returns RPPG_OK; RPPG_ERR_ARG if a bound is broken (sos untouched).
+   Exact: same bits on every ISA. Init only, no libm but sqrt.                                    */
+RPPG_DEF rppg_status rppg_dsp_butter(rppg_dsp_sos *sos, int order, rppg_dsp_band band, double lo_hz,
+                                     double hi_hz, double rate_hz);
+
+/* A streaming filter: sections and their state, a small object that may be copied. */
+typedef struct rppg_dsp_iir {
+  rppg_dsp_sos sos;
+  double z[RPPG_DSP_MAX_ORDER][2];
+} rppg_dsp_iir;
+
+/* Starts the filter at rest, as if x0 had been its input for ever: no transient at the first call. */
+RPPG_DEF void rppg_dsp_iir_init(rppg_dsp_iir *f, const rppg_dsp_sos *sos, double x0);
+
+/* Filters n samples; any split of a stream into calls gives the same bits.
+
+   x  in   [n]; NaN stays in the state until the next init
+   y  out  [n]; may be x
+
+   Exact: same bits on every ISA (the state is double). Cost: 5 products a section and sample.    */
+RPPG_DEF void rppg_dsp_iir_run(rppg_dsp_iir *f, const float *x, size_t n, float *y);
+
+/* Doubles of work that rppg_dsp_filtfilt needs. */
+RPPG_DEF size_t rppg_dsp_filtfilt_work(const rppg_dsp_sos *sos, size_t n);
+
+/* Forward and backward filter without phase: odd extension and steady-state start, equal to
+   scipy.signal.sosfiltfilt and filtfilt with their defaults [Gustafsson1996].
+
+   x     in   [n]
+   n     in   n > 3 * sos->taps
+   y     out  [n]; may be x
+   work  tmp  [rppg_dsp_filtfilt_work(sos, n)] doubles, any content
+
+   Returns RPPG_OK; RPPG_ERR_DATA if x is too short (y untouched). Exact. Cost: O(n).             */
+RPPG_DEF rppg_status rppg_dsp_filtfilt(const rppg_dsp_sos *sos, const float *x, size_t n, float *y,
+                                       double *work);
+
+/* Linear-phase FIR filter by the window method, as scipy.signal.firwin(taps, ...): Hamming window,
+   gain one in the middle of the pass band.
+
+   h     out  [taps]
+   taps  in   taps >= 1; odd for a high-pass
+   the others as rppg_dsp_butter
+
+   Returns RPPG_OK; RPPG_ERR_ARG if a bound is broken (h untouched). Exact. Init only.            */
+RPPG_DEF rppg_status rppg_dsp_firwin(float *h, size_t taps, rppg_dsp_band band, double lo_hz,
+                                     double hi_hz, double rate_hz);
+
+/* Convolution where h lies wholly on x, as numpy.convolve(x, h, "valid"). To stream, keep the last
+   taps - 1 samples in front of the new ones: any split gives the same bits.
+
+   x  in   [n]
+   h  in   [taps], 1 <= taps <= n
+   y  out  [n - taps + 1]; must not overlap x or h
+
+   Exact: same bits on every ISA. Cost: O(n taps), SIMD.                                          */
+RPPG_DEF void rppg_dsp_fir(const float *x, size_t n, const float *h, size_t taps, float *y);
+
+/* Mean and standard deviation (divided by the count) in a window centred on each sample and cut
+   at both ends.
+
+   x     in   [n]
+   w     in   width in samples, odd, w >= 1 (an even one counts as w + 1)
+   mean  out  [n], may be NULL; must not overlap x
+   dev   out  [n], may be NULL; must not overlap x
+
+   Exact. Cost: O(n), running sums in double about x[0]. NaN spoils all that follows.             */
+RPPG_DEF void rppg_dsp_moving(const float *x, size_t n, size_t w, float *mean, float *dev);
+
+/* y[i] = x[i+1] - x[i], n - 1 values; y may be x. Exact. */
+RPPG_DEF void rppg_dsp_diff(const float *x, size_t n, float *y);
+
+/* Analytic signal x + i H(x), as scipy.signal.hilbert.
+
+   fft  in   a complex transform (complex_input) of length n
+   x    in   [n]
+   out  out  [n][2]   real part x; its modulus is the envelope; must not overlap x
+
+   Exact. Cost: two FFTs.                                                                         */
+RPPG_DEF void rppg_dsp_analytic(rppg_dsp_fft *fft, const float *x, float *out);
+
+/* ---- detrending ---------------------------------------------------------------------------------- */
+
+/* Takes the least-squares line (or only the mean) off; y may be x. n = 0 does nothing. Exact, O(n). */
+RPPG_DEF void rppg_dsp_detrend(rppg_dsp_detrend_kind kind, const float *x, size_t n, float *y);
+
+/* Smoothness priors [Tarvainen2002, eq. 20]: y = (I - (I + lambda^2 D'D)^-1) x with D the second
+   difference; a high-pass whose cut-off falls with lambda. Solved as a band matrix.
+
+   x       in   [n]
+   n       in   n >= 3
+   lambda  in   0 <= lambda <= 1e6; 100 is common at 30 samples per second
+   y       out  [n]; may be x
+   work    tmp  [4 n] doubles, any content
+
+   Returns RPPG_OK; RPPG_ERR_ARG if a bound is broken (y untouched). Exact. Cost: O(n).           */
+RPPG_DEF rppg_status rppg_dsp_smoothness(const float *x, size_t n, double lambda, float *y,
+                                         double *work);
+
+/* ---- resampling ------------------------------------------------------------------------------------ */
+
+typedef enum rppg_dsp_interp { RPPG_DSP_LINEAR = 0, RPPG_DSP_CUBIC = 1, RPPG_DSP_PCHIP = 2 } rppg_dsp_interp;
+
+/* Samples at uneven times onto a uniform grid: linear, cubic spline (not-a-knot, as SciPy's
+   CubicSpline) or monotone cubic [Fritsch1984]. Outside t the end values are held.
+
+   t     in   [n]   seconds, finite, strictly rising
+   x     in   [n]
+   n     in   n >= 2
+   kind  in   one of rppg_dsp_interp
+   t0    in   time of y[0];  dt: distance of two outputs, dt > 0
+   m     in   outputs
+   y     out  [m]; must not overlap x
+   work  tmp  [3 n] doubles for the two cubics; ignored (may be NULL) for linear
+
+   Returns RPPG_OK; RPPG_ERR_ARG if a bound is broken; RPPG_ERR_DATA if t does not rise or is not
+   finite (y untouched in both). Exact. Cost: O(n + m).                                           */
+RPPG_DEF rppg_status rppg_dsp_resample(const double *t, const float *x, size_t n,
+                                       rppg_dsp_interp kind, double t0, double dt, size_t m,
+                                       float *y, double *work);
+
+/* ---- peaks and correlation --------------------------------------------------------------------------- */
+
+typedef struct rppg_dsp_peaks_config {
+  float height;      /* least x at a peak; used when use_height is not 0 */
+  int use_height;
+  float prominence;  /* least prominence; 0: any */
+  size_t distance;   /* least samples between two peaks, the higher one stays; 0: 1 */
+} rppg_dsp_peaks_config;
+
+/* Local maxima with conditions, as scipy.signal.find_peaks. A flat top counts once, at its middle.
+
+   x           in   [n]
+   cfg         in   NULL: every maximum
+   index       out  [(n + 1) / 2]   rising
+   prominence  out  [(n + 1) / 2]   how far a peak stands above the higher of its two saddles
+
+   Returns the number of peaks. Exact. Cost: O(n) to find, O(n peaks) for prominences.            */
+RPPG_DEF size_t rppg_dsp_peaks(const float *x, size_t n, const rppg_dsp_peaks_config *cfg,
+                               size_t *index, float *prominence);
+
+/* Pearson's correlation of x [n] and y [n] in [-1, 1]; 0 if one of them is constant. Exact. */
+RPPG_DEF double rppg_dsp_pearson(const float *x, const float *y, size_t n);
+
+/* r[k] = sum over i of x[i] * y[i + k - max_lag], terms outside y left out: 2 max_lag + 1 values,
+   zero lag in the middle. max_lag < n. Exact: same bits on every ISA. Cost: O(n max_lag), SIMD.   */
+RPPG_DEF void rppg_dsp_xcorr(const float *x, const float *y, size_t n, size_t max_lag, float *r);
+
+/* ---- small dense matrices, row by row, in double --------------------------------------------------------- */
+
+/* Eigenvalues w, rising, and unit eigenvectors (columns of v) of a symmetric 3 x 3 matrix, by
+   Jacobi rotations. Each vector's largest component is positive. Exact.                            */
+RPPG_DEF void rppg_dsp_eig3(const double a[9], double w[3], double v[9]);
+
+/* a [m][n] = q [m][n] r [n][n], q with orthonormal columns, r upper triangular with a diagonal
+   >= 0, by modified Gram-Schmidt applied twice; m >= n. A column that depends on those before it
+   (below 1e-12 of its length) gets a zero in r and in q. q may be a. Exact. Cost: O(m n^2).       */
+RPPG_DEF void rppg_dsp_qr(const double *a, size_t m, size_t n, double *q, double *r);
+
+/* Whitening of three channels: y = W (x - mean), W = C^(-1/2), so that the covariance (divided by
+   n) of y is the identity.
+
+   x  in   [n][3], n >= 2
+   y  out  [n][3]; may be x
+   w  out  [3][3]  the matrix W; may be NULL
+
+   Returns RPPG_OK; RPPG_ERR_DATA if the covariance is singular (y, w untouched). Exact, O(n).     */
+RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double *w);
 
 #ifdef __cplusplus
 }
@@ -271,7 +558,8 @@ RPPG__FN(float, rppg_dsp__dot)(const float *a, const float *b, size_t n)
   return t[0];
 }
 
-/* y[i] = sum over k of h[k] * x[i + k], k rising: vectorised over outputs, so no order changes. */
+/* Convolution, y[i] = sum over k of h[taps - 1 - k] * x[i + k], k rising: vectorised over outputs,
+   so the order of a sum is the same at every width. */
 RPPG__FN(void, rppg_dsp__slide)(const float *x, const float *h, size_t taps, float *y, size_t n)
 {
   enum { REGS = 4, STEP = REGS * RPPG__VF };
@@ -282,7 +570,7 @@ RPPG__FN(void, rppg_dsp__slide)(const float *x, const float *h, size_t taps, flo
     RPPG__UNROLL
     for (r = 0; r < REGS; r++) acc[r] = rppg__vf_zero();
     for (k = 0; k < taps; k++) {
-      const rppg__vf hk = rppg__vf_set1(h[k]);
+      const rppg__vf hk = rppg__vf_set1(h[taps - 1 - k]);
       RPPG__UNROLL
       for (r = 0; r < REGS; r++)
         acc[r] = rppg__vf_add(acc[r], rppg__vf_mul(hk, rppg__vf_load(x + i + k + (size_t)(r * RPPG__VF))));
@@ -292,7 +580,7 @@ RPPG__FN(void, rppg_dsp__slide)(const float *x, const float *h, size_t taps, flo
   }
   for (; i < n; i++) {
     float s = 0.0f;
-    for (k = 0; k < taps; k++) s += h[k] * x[i + k];
+    for (k = 0; k < taps; k++) s += h[taps - 1 - k] * x[i + k];
     y[i] = s;
   }
 }
@@ -493,7 +781,904 @@ static double rppg__sqrt(double x)
 
 /* @FFT-IMPL@ */
 
-/* @DSP-IMPL@ */
+#define RPPG__PI 3.14159265358979323846
+
+/* Natural logarithm of a positive normal number, to 1 ulp or so. */
+static double rppg__log(double x)
+{
+  uint64_t u;
+  int e, i;
+  double m, s, s2, p;
+  memcpy(&u, &x, sizeof u);
+  e = (int)(u >> 52) - 1023;
+  u = (u & 0xfffffffffffffu) | (uint64_t)1023 << 52;
+  memcpy(&m, &u, sizeof m);
+  if (m > 1.4142135623730951) { m *= 0.5; e++; }
+  s = (m - 1.0) / (m + 1.0); /* ln m = 2 artanh s, |s| < 0.172 */
+  s2 = s * s;
+  for (p = 0.0, i = 21; i > 0; i -= 2) p = p * s2 + 1.0 / (double)i;
+  return 2.0 * s * p + (double)e * 0.69314718055994531;
+}
+
+RPPG_DEF double rppg_dsp_db(double ratio)
+{
+  if (!(ratio > 1e-10)) return -100.0;
+  if (ratio > 1e10) return 100.0;
+  return 4.3429448190325183 * rppg__log(ratio); /* 10 / ln 10 */
+}
+
+static double rppg__abs(double x) { return x < 0.0 ? -x : x; }
+
+/* Not NaN and not infinite, also under -ffast-math. */
+static int rppg__finite(double x)
+{
+  uint64_t u;
+  memcpy(&u, &x, sizeof u);
+  return (u >> 52 & 0x7ff) != 0x7ff;
+}
+
+/* ---- windows and spectra ------------------------------------------------------------------------------------------- */
+
+/* Modified Bessel function I0 by its power series, |x| <= 100. */
+static double rppg_dsp__bessel_i0(double x)
+{
+  double sum = 1.0, term = 1.0;
+  int k;
+  for (k = 1; k < 250 && term > sum * 1e-17; k++) {
+    term *= (x / (2.0 * k)) * (x / (2.0 * k));
+    sum += term;
+  }
+  return sum;
+}
+
+RPPG_DEF rppg_status rppg_dsp_window(rppg_dsp_window_kind kind, double beta, int periodic, size_t n,
+                                     float *w)
+{
+  static const double cosine[3][3] = { /* a0, a1, a2 of a0 - a1 cos(2 pi i / m) + a2 cos(4 pi i / m) */
+    { 0.5, 0.5, 0.0 }, { 0.54, 0.46, 0.0 }, { 0.42, 0.5, 0.08 }
+  };
+  const double m = (double)(periodic ? n : n - 1);
+  size_t i;
+  if (n < 1 || (int)kind < 0 || kind > RPPG_DSP_BOXCAR || !(beta >= 0.0 && beta <= 100.0))
+    return RPPG_ERR_ARG;
+  for (i = 0; i < n; i++) {
+    if (kind == RPPG_DSP_BOXCAR || n == 1) {
+      w[i] = 1.0f;
+    } else if (kind == RPPG_DSP_KAISER) {
+      const double u = 2.0 * (double)i / m - 1.0;
+      w[i] = (float)(rppg_dsp__bessel_i0(beta * rppg__sqrt(1.0 - u * u)) / rppg_dsp__bessel_i0(beta));
+    } else {
+      const double *a = cosine[kind];
+      double s, c1, c2;
+      rppg__sincospi(2.0 * (double)i / m, &s, &c1);
+      rppg__sincospi(4.0 * (double)i / m, &s, &c2);
+      w[i] = (float)(a[0] - a[1] * c1 + a[2] * c2);
+    }
+  }
+  return RPPG_OK;
+}
+
+RPPG_DEF void rppg_dsp_detrend(rppg_dsp_detrend_kind kind, const float *x, size_t n, float *y)
+{
+  const double mid = ((double)n - 1.0) / 2.0;
+  double mean = 0.0, sxy = 0.0, sxx = 0.0;
+  size_t i;
+  if (kind != RPPG_DSP_DETREND_NONE)
+    for (i = 0; i < n; i++) mean += (double)x[i] / (double)n;
+  if (kind == RPPG_DSP_DETREND_LINEAR && n > 1)
+    for (i = 0; i < n; i++) {
+      sxy += ((double)i - mid) * ((double)x[i] - mean);
+      sxx += ((double)i - mid) * ((double)i - mid);
+    }
+  for (i = 0; i < n; i++) {
+    const double line = mean + (sxx > 0.0 ? sxy / sxx * ((double)i - mid) : 0.0);
+    y[i] = (float)((double)x[i] - line);
+  }
+}
+
+/* Fills in the defaults; 0 if the config is refused. */
+static int rppg_dsp__psd_config(rppg_dsp_psd_config *c, const rppg_dsp_psd_config *cfg)
+{
+  if (!cfg) return 0;
+  *c = *cfg;
+  if (!c->nfft) c->nfft = c->n;
+  if (!c->hop) c->hop = c->n - c->n / 2;
+  if (c->rate_hz == 0.0) c->rate_hz = 1.0;
+  return c->n >= 2 && c->n <= 65536 && c->nfft >= c->n && c->rate_hz > 0.0 &&
+         rppg__finite(c->rate_hz) && (int)c->window >= 0 && c->window <= RPPG_DSP_BOXCAR &&
+         c->beta >= 0.0 && c->beta <= 100.0 && (int)c->detrend >= 0 &&
+         c->detrend <= RPPG_DSP_DETREND_NONE;
+}
+
+/* The one layout of a psd's block: sizes and pointers. */
+static rppg_status rppg_dsp__psd_layout(rppg_dsp_psd *psd, rppg__arena *a)
+{
+  rppg_dsp_fft_config f;
+  size_t fft_size;
+  void *fft_mem;
+  memset(&f, 0, sizeof f);
+  f.n = psd->cfg.nfft;
+  fft_size = rppg_dsp_fft_mem_size(&f);
+  if (!fft_size) return RPPG_ERR_ARG;
+  psd->window = (float *)rppg__take(a, psd->cfg.n, sizeof(float));
+  psd->x = (float *)rppg__take(a, psd->cfg.nfft, sizeof(float));
+  psd->spectrum = (float *)rppg__take(a, 2 * psd->bins, sizeof(float));
+  psd->sum = (double *)rppg__take(a, psd->bins, sizeof(double));
+  fft_mem = rppg__take(a, fft_size, 1);
+  if (a->failed) return RPPG_ERR_SPACE;
+  return a->counting ? RPPG_OK : rppg_dsp_fft_init(&psd->fft, &f, fft_mem, fft_size);
+}
+
+RPPG_DEF size_t rppg_dsp_psd_mem_size(const rppg_dsp_psd_config *cfg)
+{
+  rppg_dsp_psd p;
+  rppg__arena a;
+  if (!rppg_dsp__psd_config(&p.cfg, cfg)) return 0;
+  p.bins = p.cfg.nfft / 2 + 1;
+  rppg__arena_begin(&a, NULL, 0);
+  return rppg_dsp__psd_layout(&p, &a) == RPPG_OK ? rppg__arena_size(&a) : 0;
+}
+
+RPPG_DEF rppg_status rppg_dsp_psd_init(rppg_dsp_psd *psd, const rppg_dsp_psd_config *cfg, void *mem,
+                                       size_t mem_size)
+{
+  rppg_dsp_psd p;
+  rppg__arena a;
+  rppg_status status;
+  double energy = 0.0;
+  size_t i;
+  memset(&p, 0, sizeof p);
+  if (!psd || !mem || !rppg_dsp__psd_config(&p.cfg, cfg)) return RPPG_ERR_ARG;
+  p.bins = p.cfg.nfft / 2 + 1;
+  p.bin_hz = p.cfg.rate_hz / (double)p.cfg.nfft;
+  rppg__arena_begin(&a, mem, mem_size);
+  status = rppg_dsp__psd_layout(&p, &a);
+  if (status != RPPG_OK) return status;
+  rppg_dsp_window(p.cfg.window, p.cfg.beta, 1, p.cfg.n, p.window);
+  for (i = 0; i < p.cfg.n; i++) energy += (double)p.window[i] * (double)p.window[i];
+  p.scale = 2.0 / (energy * p.cfg.rate_hz); /* twice: the negative frequencies */
+  *psd = p;
+  return RPPG_OK;
+}
+
+RPPG_DEF rppg_status rppg_dsp_psd_run(rppg_dsp_psd *psd, const float *x, size_t len, float *power)
+{
+  const rppg_dsp_psd_config *c = &psd->cfg;
+  size_t at, i, segments = 0;
+  if (len < c->n) return RPPG_ERR_DATA;
+  for (i = 0; i < psd->bins; i++) psd->sum[i] = 0.0;
+  for (at = 0; at + c->n <= len; at += c->hop, segments++) {
+    const float *s = psd->spectrum;
+    rppg_dsp_detrend(c->detrend, x + at, c->n, psd->x);
+    for (i = 0; i < c->n; i++) psd->x[i] *= psd->window[i];
+    for (; i < c->nfft; i++) psd->x[i] = 0.0f;
+    rppg_dsp_fft_forward(&psd->fft, psd->x, psd->spectrum);
+    for (i = 0; i < psd->bins; i++, s += 2)
+      psd->sum[i] += (double)s[0] * (double)s[0] + (double)s[1] * (double)s[1];
+  }
+  for (i = 0; i < psd->bins; i++) {
+    const int alone = i == 0 || 2 * i == c->nfft; /* these bins have no mirror */
+    power[i] = (float)(psd->sum[i] * psd->scale * (alone ? 0.5 : 1.0) / (double)segments);
+  }
+  return RPPG_OK;
+}
+
+/* Power of one frequency  [Scargle1982, eq. 10]: the offset tau makes sine and cosine orthogonal. */
+static double rppg_dsp__lomb_one(const double *t, const float *x, size_t n, double f)
+{
+  double xc = 0.0, xs = 0.0, cc = 0.0, cs = 0.0, s, c, ss, norm, ct, st, a, b;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    rppg__sincospi(2.0 * f * (t[i] - t[0]), &s, &c);
+    xc += (double)x[i] * c;
+    xs += (double)x[i] * s;
+    cc += c * c;
+    cs += c * s;
+  }
+  ss = (double)n - cc;
+  /* half of the angle whose tangent is 2 cs / (cc - ss), without an arctangent */
+  norm = rppg__sqrt((cc - ss) * (cc - ss) + 4.0 * cs * cs);
+  ct = 1.0;
+  st = 0.0;
+  if (norm > 0.0) {
+    ct = rppg__sqrt(0.5 * (1.0 + (cc - ss) / norm));
+    st = rppg__sqrt(0.5 * (1.0 - (cc - ss) / norm));
+    if (cs < 0.0) st = -st;
+  }
+  a = ct * xc + st * xs;
+  b = ct * xs - st * xc;
+  cc = ct * ct * cc + 2.0 * ct * st * cs + st * st * ss;
+  ss = (double)n - cc;
+  return 0.5 * ((cc > 0.0 ? a * a / cc : 0.0) + (ss > (double)n * 1e-12 ? b * b / ss : 0.0));
+}
+
+RPPG_DEF rppg_status rppg_dsp_lomb(const double *t, const float *x, size_t n, double f0_hz,
+                                   double df_hz, size_t m, float *power)
+{
+  size_t k;
+  if (n < 1 || !(f0_hz > 0.0) || !(df_hz >= 0.0) || !rppg__finite(f0_hz) || !rppg__finite(df_hz))
+    return RPPG_ERR_ARG;
+  for (k = 0; k < m; k++)
+    power[k] = (float)rppg_dsp__lomb_one(t, x, n, f0_hz + (double)k * df_hz);
+  return RPPG_OK;
+}
+
+RPPG_DEF double rppg_dsp_vertex(const float *y, size_t n, size_t i, double *height)
+{
+  double shift = 0.0, top = (double)y[i];
+  if (i > 0 && i + 1 < n) {
+    const double l = (double)y[i - 1], c = (double)y[i], r = (double)y[i + 1];
+    const double bend = l - 2.0 * c + r;
+    if (bend < 0.0 && l <= c && r <= c) {
+      shift = 0.5 * (l - r) / bend;
+      top = c - 0.25 * (l - r) * shift;
+    }
+  }
+  if (height) *height = top;
+  return (double)i + shift;
+}
+
+/* ---- filters -------------------------------------------------------------------------------------------------------- */
+
+typedef struct rppg__complex { double re, im; } rppg__complex;
+
+static rppg__complex rppg__cmul(rppg__complex a, rppg__complex b)
+{
+  rppg__complex c;
+  c.re = a.re * b.re - a.im * b.im;
+  c.im = a.re * b.im + a.im * b.re;
+  return c;
+}
+
+static rppg__complex rppg__cdiv(rppg__complex a, rppg__complex b)
+{
+  const double d = b.re * b.re + b.im * b.im;
+  b.im = -b.im;
+  a = rppg__cmul(a, b);
+  a.re /= d;
+  a.im /= d;
+  return a;
+}
+
+/* The root with a real part >= 0. */
+static rppg__complex rppg__csqrt(rppg__complex a)
+{
+  const double r = rppg__sqrt(a.re * a.re + a.im * a.im);
+  rppg__complex c;
+  c.re = rppg__sqrt(0.5 * (r + a.re > 0.0 ? r + a.re : 0.0));
+  c.im = rppg__sqrt(0.5 * (r - a.re > 0.0 ? r - a.re : 0.0));
+  if (a.im < 0.0) c.im = -c.im;
+  return c;
+}
+
+/* Bilinear transform of a pole, sampling interval 1 and s in units of 2. */
+static rppg__complex rppg_dsp__bilinear(rppg__complex s)
+{
+  rppg__complex num, den;
+  num.re = 1.0 + s.re;
+  num.im = s.im;
+  den.re = 1.0 - s.re;
+  den.im = -s.im;
+  return rppg__cdiv(num, den);
+}
+
+/* |b(z) / a(z)| of one section at a point of the unit circle. */
+static double rppg_dsp__section_gain(const double c[5], rppg__complex z)
+{
+  const rppg__complex z2 = rppg__cmul(z, z);
+  rppg__complex b, a, q;
+  b.re = c[0] * z2.re + c[1] * z.re + c[2];
+  b.im = c[0] * z2.im + c[1] * z.im;
+  a.re = z2.re + c[3] * z.re + c[4];
+  a.im = z2.im + c[3] * z.im;
+  q = rppg__cdiv(b, a);
+  return rppg__sqrt(q.re * q.re + q.im * q.im);
+}
+
+/* Adds the section with s-plane poles p and q (conjugates or both real), normalised to gain one at
+   z0; pole q is absent in a first-order section. */
+static void rppg_dsp__add_section(rppg_dsp_sos *sos, rppg_dsp_band band, rppg__complex p,
+                                  const rppg__complex *q, rppg__complex z0)
+{
+  static const double zeros[3][2] = { { 2.0, 1.0 }, { -2.0, 1.0 }, { 0.0, -1.0 } };
+  double *c = sos->c[sos->sections++], gain;
+  const rppg__complex zp = rppg_dsp__bilinear(p);
+  c[0] = 1.0;
+  if (q) {
+    const rppg__complex zq = rppg_dsp__bilinear(*q);
+    c[1] = zeros[band][0];
+    c[2] = zeros[band][1];
+    c[3] = -(zp.re + zq.re);
+    c[4] = zp.re * zq.re - zp.im * zq.im;
+  } else {
+    c[1] = band == RPPG_DSP_LOWPASS ? 1.0 : -1.0;
+    c[2] = 0.0;
+    c[3] = -zp.re;
+    c[4] = 0.0;
+  }
+  gain = rppg_dsp__section_gain(c, z0);
+  c[0] /= gain;
+  c[1] /= gain;
+  c[2] /= gain;
+}
+
+/* tan(pi f / rate): the bilinear transform's frequency, s in units of 2. */
+static double rppg_dsp__warp(double hz, double rate_hz)
+{
+  double s, c;
+  rppg__sincospi(hz / rate_hz, &s, &c);
+  return s / c;
+}
+
+static int rppg_dsp__band_ok(rppg_dsp_band band, double lo_hz, double hi_hz, double rate_hz)
+{
+  if (!rppg__finite(rate_hz) || !(lo_hz > 0.0) || !(lo_hz < 0.5 * rate_hz)) return 0;
+  if (band == RPPG_DSP_LOWPASS || band == RPPG_DSP_HIGHPASS) return 1;
+  return band == RPPG_DSP_BANDPASS && hi_hz > lo_hz && hi_hz < 0.5 * rate_hz;
+}
+
+RPPG_DEF rppg_status rppg_dsp_butter(rppg_dsp_sos *sos, int order, rppg_dsp_band band, double lo_hz,
+                                     double hi_hz, double rate_hz)
+{
+  rppg__complex z0 = { 1.0, 0.0 };
+  double w1, w2, bw, w0;
+  int k;
+  if (order < 1 || order > RPPG_DSP_MAX_ORDER || !rppg_dsp__band_ok(band, lo_hz, hi_hz, rate_hz))
+    return RPPG_ERR_ARG;
+  w1 = rppg_dsp__warp(lo_hz, rate_hz);
+  w2 = band == RPPG_DSP_BANDPASS ? rppg_dsp__warp(hi_hz, rate_hz) : w1;
+  bw = w2 - w1;
+  w0 = rppg__sqrt(w1 * w2);
+  if (band == RPPG_DSP_HIGHPASS) z0.re = -1.0;
+  if (band == RPPG_DSP_BANDPASS) { /* gain one where the analog filter has it: s = i w0 */
+    rppg__complex s;
+    s.re = 0.0;
+    s.im = w0;
+    z0 = rppg_dsp__bilinear(s);
+  }
+  sos->sections = 0;
+  sos->taps = band == RPPG_DSP_BANDPASS ? 2 * order + 1 : order + 1;
+  for (k = 0; 2 * k < order; k++) { /* prototype poles of the upper half plane, the real one last */
+    const int real = 2 * k + 1 == order;
+    rppg__complex p, q;
+    rppg__sincospi((double)(2 * k + order + 1) / (double)(2 * order), &p.im, &p.re);
+    if (real) p.im = 0.0;
+    if (band == RPPG_DSP_HIGHPASS) { /* s -> w1 / s */
+      rppg__complex w;
+      w.re = w1;
+      w.im = 0.0;
+      p = rppg__cdiv(w, p);
+    } else {
+      const double scale = band == RPPG_DSP_LOWPASS ? w1 : 0.5 * bw;
+      p.re *= scale;
+      p.im *= scale;
+    }
+    q = p;
+    q.im = -p.im;
+    if (band != RPPG_DSP_BANDPASS) {
+      rppg_dsp__add_section(sos, band, p, real ? NULL : &q, z0);
+    } else { /* each pole becomes two: p +- sqrt(p^2 - w0^2) */
+      rppg__complex d = rppg__cmul(p, p), r1, r2;
+      d.re -= w0 * w0;
+      d = rppg__csqrt(d);
+      r1.re = p.re + d.re;
+      r1.im = p.im + d.im;
+      r2.re = p.re - d.re;
+      r2.im = p.im - d.im;
+      if (real) {
+        rppg_dsp__add_section(sos, band, r1, &r2, z0);
+      } else {
+        q = r1;
+        q.im = -r1.im;
+        rppg_dsp__add_section(sos, band, r1, &q, z0);
+        q = r2;
+        q.im = -r2.im;
+        rppg_dsp__add_section(sos, band, r2, &q, z0);
+      }
+    }
+  }
+  return RPPG_OK;
+}
+
+RPPG_DEF void rppg_dsp_iir_init(rppg_dsp_iir *f, const rppg_dsp_sos *sos, double x0)
+{
+  int i;
+  f->sos = *sos;
+  for (i = 0; i < sos->sections; i++) { /* steady state: y = g x0 */
+    const double *c = sos->c[i];
+    const double g = (c[0] + c[1] + c[2]) / (1.0 + c[3] + c[4]);
+    f->z[i][1] = (c[2] - c[4] * g) * x0;
+    f->z[i][0] = (c[1] - c[3] * g) * x0 + f->z[i][1];
+    x0 *= g;
+  }
+}
+
+/* One sample through all sections, transposed direct form II. */
+static double rppg_dsp__iir_step(rppg_dsp_iir *f, double x)
+{
+  int i;
+  for (i = 0; i < f->sos.sections; i++) {
+    const double *c = f->sos.c[i];
+    double *z = f->z[i];
+    const double y = c[0] * x + z[0];
+    z[0] = c[1] * x - c[3] * y + z[1];
+    z[1] = c[2] * x - c[4] * y;
+    x = y;
+  }
+  return x;
+}
+
+RPPG_DEF void rppg_dsp_iir_run(rppg_dsp_iir *f, const float *x, size_t n, float *y)
+{
+  size_t i;
+  for (i = 0; i < n; i++) y[i] = (float)rppg_dsp__iir_step(f, (double)x[i]);
+}
+
+/* filtfilt in place on ext [pad + n + pad], whose middle holds the signal; pad < n. */
+static void rppg_dsp__filtfilt_f64(const rppg_dsp_sos *sos, double *ext, size_t n)
+{
+  const size_t pad = 3 * (size_t)sos->taps, m = n + 2 * pad;
+  rppg_dsp_iir f;
+  size_t i;
+  for (i = 0; i < pad; i++) { /* odd about both ends */
+    ext[i] = 2.0 * ext[pad] - ext[2 * pad - i];
+    ext[pad + n + i] = 2.0 * ext[pad + n - 1] - ext[pad + n - 2 - i];
+  }
+  rppg_dsp_iir_init(&f, sos, ext[0]);
+  for (i = 0; i < m; i++) ext[i] = rppg_dsp__iir_step(&f, ext[i]);
+  rppg_dsp_iir_init(&f, sos, ext[m - 1]);
+  for (i = m; i-- > 0;) ext[i] = rppg_dsp__iir_step(&f, ext[i]);
+}
+
+RPPG_DEF size_t rppg_dsp_filtfilt_work(const rppg_dsp_sos *sos, size_t n)
+{
+  return n + 6 * (size_t)sos->taps;
+}
+
+RPPG_DEF rppg_status rppg_dsp_filtfilt(const rppg_dsp_sos *sos, const float *x, size_t n, float *y,
+                                       double *work)
+{
+  const size_t pad = 3 * (size_t)sos->taps;
+  size_t i;
+  if (n <= pad) return RPPG_ERR_DATA;
+  for (i = 0; i < n; i++) work[pad + i] = (double)x[i];
+  rppg_dsp__filtfilt_f64(sos, work, n);
+  for (i = 0; i < n; i++) y[i] = (float)work[pad + i];
+  return RPPG_OK;
+}
+
+/* Ideal low-pass of cut-off hz, at distance u from the middle tap. */
+static double rppg_dsp__sinc(double hz, double rate_hz, double u)
+{
+  double s, c;
+  if (u == 0.0) return 2.0 * hz / rate_hz;
+  rppg__sincospi(2.0 * hz / rate_hz * u, &s, &c);
+  return s / (RPPG__PI * u);
+}
+
+RPPG_DEF rppg_status rppg_dsp_firwin(float *h, size_t taps, rppg_dsp_band band, double lo_hz,
+                                     double hi_hz, double rate_hz)
+{
+  const double mid = 0.5 * ((double)taps - 1.0);
+  double centre = 0.0, gain = 0.0, s, c;
+  size_t i;
+  if (taps < 1 || !rppg_dsp__band_ok(band, lo_hz, hi_hz, rate_hz) ||
+      (band == RPPG_DSP_HIGHPASS && taps % 2 == 0))
+    return RPPG_ERR_ARG;
+  if (band == RPPG_DSP_HIGHPASS) centre = 0.5 * rate_hz;
+  if (band == RPPG_DSP_BANDPASS) centre = 0.5 * (lo_hz + hi_hz);
+  rppg_dsp_window(RPPG_DSP_HAMMING, 0.0, 0, taps, h);
+  for (i = 0; i < taps; i++) {
+    const double u = (double)i - mid;
+    double v = rppg_dsp__sinc(lo_hz, rate_hz, u);
+    if (band == RPPG_DSP_HIGHPASS) v = rppg_dsp__sinc(0.5 * rate_hz, rate_hz, u) - v;
+    if (band == RPPG_DSP_BANDPASS) v = rppg_dsp__sinc(hi_hz, rate_hz, u) - v;
+    v *= (double)h[i];
+    rppg__sincospi(2.0 * centre / rate_hz * u, &s, &c);
+    gain += v * c;
+    h[i] = (float)v;
+  }
+  for (i = 0; i < taps; i++) h[i] = (float)((double)h[i] / gain);
+  return RPPG_OK;
+}
+
+RPPG_DEF void rppg_dsp_fir(const float *x, size_t n, const float *h, size_t taps, float *y)
+{
+  RPPG_ASSERT(taps >= 1 && taps <= n);
+  rppg_dsp__table[rppg_isa_best()].slide(x, h, taps, y, n - taps + 1);
+}
+
+RPPG_DEF void rppg_dsp_moving(const float *x, size_t n, size_t w, float *mean, float *dev)
+{
+  const size_t half = w / 2;
+  double sum = 0.0, squares = 0.0;
+  size_t i, in = 0, out = 0; /* the window is [out, in) */
+  for (i = 0; i < n; i++) {
+    const size_t from = i > half ? i - half : 0, to = n - i > half + 1 ? i + half + 1 : n;
+    double count, m, v;
+    for (; in < to; in++) {
+      const double d = (double)x[in] - (double)x[0];
+      sum += d;
+      squares += d * d;
+    }
+    for (; out < from; out++) {
+      const double d = (double)x[out] - (double)x[0];
+      sum -= d;
+      squares -= d * d;
+    }
+    count = (double)(to - from);
+    m = sum / count;
+    v = squares / count - m * m;
+    if (mean) mean[i] = (float)(m + (double)x[0]);
+    if (dev) dev[i] = (float)rppg__sqrt(v > 0.0 ? v : v == v ? 0.0 : v);
+  }
+}
+
+RPPG_DEF void rppg_dsp_diff(const float *x, size_t n, float *y)
+{
+  size_t i;
+  for (i = 1; i < n; i++) y[i - 1] = x[i] - x[i - 1];
+}
+
+RPPG_DEF void rppg_dsp_analytic(rppg_dsp_fft *fft, const float *x, float *out)
+{
+  const size_t n = fft->n;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    out[2 * i] = x[i];
+    out[2 * i + 1] = 0.0f;
+  }
+  rppg_dsp_fft_forward(fft, out, out);
+  for (i = 1; i < n; i++) { /* positive frequencies twice, negative ones away, the middle stays */
+    const float gain = 2 * i < n ? 2.0f : 2 * i == n ? 1.0f : 0.0f;
+    out[2 * i] *= gain;
+    out[2 * i + 1] *= gain;
+  }
+  rppg_dsp_fft_inverse(fft, out, out);
+}
+
+/* ---- detrending ------------------------------------------------------------------------------------------------------- */
+
+/* x - (I + lambda^2 D'D)^-1 x in place; work [3 n]. The matrix is symmetric with two diagonals on
+   each side, so it is L diag(d) L' with two diagonals below the main one of L: e1, and e2 which
+   is lambda^2 / d or, at the end, nothing. */
+static void rppg_dsp__smoothness_f64(double *x, size_t n, double lambda, double *work)
+{
+  const double l2 = lambda * lambda;
+  double *z = work, *d = work + n, *e1 = work + 2 * n;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const int first = i + 2 < n, middle = i > 0 && i + 1 < n, last = i > 1; /* rows of D over i */
+    double off = -2.0 * l2 * (double)(first + middle);
+    d[i] = 1.0 + l2 * (double)(first + 4 * middle + last);
+    z[i] = x[i];
+    if (i > 0) {
+      d[i] -= e1[i - 1] * e1[i - 1] * d[i - 1];
+      if (i + 1 < n) off -= e1[i - 1] * l2;
+      z[i] -= e1[i - 1] * z[i - 1];
+    }
+    if (i > 1) {
+      d[i] -= l2 / d[i - 2] * l2;
+      z[i] -= l2 / d[i - 2] * z[i - 2];
+    }
+    e1[i] = i + 1 < n ? off / d[i] : 0.0;
+  }
+  for (i = n; i-- > 0;) {
+    z[i] /= d[i];
+    if (i + 1 < n) z[i] -= e1[i] * z[i + 1];
+    if (i + 2 < n) z[i] -= l2 / d[i] * z[i + 2];
+  }
+  for (i = 0; i < n; i++) x[i] -= z[i];
+}
+
+RPPG_DEF rppg_status rppg_dsp_smoothness(const float *x, size_t n, double lambda, float *y,
+                                         double *work)
+{
+  size_t i;
+  if (n < 3 || !(lambda >= 0.0 && lambda <= 1e6)) return RPPG_ERR_ARG;
+  for (i = 0; i < n; i++) work[i] = (double)x[i];
+  rppg_dsp__smoothness_f64(work, n, lambda, work + n);
+  for (i = 0; i < n; i++) y[i] = (float)work[i];
+  return RPPG_OK;
+}
+
+/* ---- resampling ---------------------------------------------------------------------------------------------------- */
+
+/* Slopes of the not-a-knot cubic spline [n], as SciPy's CubicSpline; work [2 n]. */
+static void rppg_dsp__spline_slopes(const double *t, const float *x, size_t n, double *slope,
+                                    double *work)
+{
+  double *up = work, *pivot = work + n; /* Thomas: super-diagonal over pivot */
+  size_t i;
+  for (i = 0; i < n; i++) {
+    double low, mid, high, rhs;
+    if (n == 2) {
+      low = high = 0.0;
+      mid = 1.0;
+      rhs = ((double)x[1] - (double)x[0]) / (t[1] - t[0]);
+    } else if (i == 0 || i + 1 == n) { /* third derivative continuous at the knot next to the end */
+      const size_t a = i == 0 ? 0 : n - 1, b = i == 0 ? 1 : n - 2, c = i == 0 ? 2 : n - 3;
+      const double h0 = t[b] - t[a], h1 = t[c] - t[b], d = t[c] - t[a];
+      const double m0 = ((double)x[b] - (double)x[a]) / h0, m1 = ((double)x[c] - (double)x[b]) / h1;
+      low = high = n == 3 ? 1.0 : d;
+      mid = n == 3 ? 1.0 : h1;
+      rhs = n == 3 ? 2.0 * m0 : ((h0 + 2.0 * d) * h1 * m0 + h0 * h0 * m1) / d;
+    } else {
+      const double h0 = t[i] - t[i - 1], h1 = t[i + 1] - t[i];
+      low = h1;
+      mid = 2.0 * (h0 + h1);
+      high = h0;
+      rhs = 3.0 * (h1 * ((double)x[i] - (double)x[i - 1]) / h0 +
+                   h0 * ((double)x[i + 1] - (double)x[i]) / h1);
+    }
+    pivot[i] = i > 0 ? mid - low * up[i - 1] : mid;
+    up[i] = high / pivot[i];
+    slope[i] = (i > 0 ? rhs - low * slope[i - 1] : rhs) / pivot[i];
+  }
+  for (i = n - 1; i-- > 0 && n > 2;) slope[i] -= up[i] * slope[i + 1];
+}
+
+/* Slope at an end for PCHIP: three-point formula that keeps the shape  [Fritsch1984]. */
+static double rppg_dsp__pchip_end(double h0, double h1, double m0, double m1)
+{
+  const double d = ((2.0 * h0 + h1) * m0 - h0 * m1) / (h0 + h1);
+  if (d * m0 <= 0.0) return 0.0;
+  if (m0 * m1 <= 0.0 && rppg__abs(d) > 3.0 * rppg__abs(m0)) return 3.0 * m0;
+  return d;
+}
+
+/* Slopes of the monotone cubic [n]: a weighted harmonic mean, or 0 at a local extreme. */
+static void rppg_dsp__pchip_slopes(const double *t, const float *x, size_t n, double *slope)
+{
+  double h0 = t[1] - t[0], m0 = ((double)x[1] - (double)x[0]) / h0;
+  size_t i;
+  if (n == 2) {
+    slope[0] = slope[1] = m0;
+    return;
+  }
+  for (i = 1; i + 1 < n; i++) {
+    const double h1 = t[i + 1] - t[i], m1 = ((double)x[i + 1] - (double)x[i]) / h1;
+    const double w0 = 2.0 * h1 + h0, w1 = h1 + 2.0 * h0;
+    if (i == 1) slope[0] = rppg_dsp__pchip_end(h0, h1, m0, m1);
+    if (i + 2 == n) slope[n - 1] = rppg_dsp__pchip_end(h1, h0, m1, m0);
+    slope[i] = m0 * m1 > 0.0 ? (w0 + w1) / (w0 / m0 + w1 / m1) : 0.0;
+    h0 = h1;
+    m0 = m1;
+  }
+}
+
+RPPG_DEF rppg_status rppg_dsp_resample(const double *t, const float *x, size_t n,
+                                       rppg_dsp_interp kind, double t0, double dt, size_t m,
+                                       float *y, double *work)
+{
+  double *slope = work;
+  size_t i, k = 0;
+  if (n < 2 || (int)kind < 0 || kind > RPPG_DSP_PCHIP || !rppg__finite(t0) || !(dt > 0.0) ||
+      !rppg__finite(dt) || (kind != RPPG_DSP_LINEAR && !work))
+    return RPPG_ERR_ARG;
+  for (i = 0; i < n; i++)
+    if (!rppg__finite(t[i]) || (i > 0 && !(t[i] > t[i - 1]))) return RPPG_ERR_DATA;
+  if (kind == RPPG_DSP_CUBIC) rppg_dsp__spline_slopes(t, x, n, slope, work + n);
+  if (kind == RPPG_DSP_PCHIP) rppg_dsp__pchip_slopes(t, x, n, slope);
+  for (i = 0; i < m; i++) {
+    const double at = t0 + (double)i * dt;
+    double h, u, x0, x1;
+    if (!(at > t[0])) { y[i] = x[0]; continue; }
+    if (!(at < t[n - 1])) { y[i] = x[n - 1]; continue; }
+    while (t[k + 1] < at) k++;
+    h = t[k + 1] - t[k];
+    u = (at - t[k]) / h;
+    x0 = (double)x[k];
+    x1 = (double)x[k + 1];
+    if (kind == RPPG_DSP_LINEAR) {
+      y[i] = (float)(x0 + u * (x1 - x0));
+    } else { /* Hermite form */
+      const double c = 3.0 * (x1 - x0) - h * (2.0 * slope[k] + slope[k + 1]);
+      const double d = 2.0 * (x0 - x1) + h * (slope[k] + slope[k + 1]);
+      y[i] = (float)(x0 + u * (h * slope[k] + u * (c + u * d)));
+    }
+  }
+  return RPPG_OK;
+}
+
+/* ---- peaks and correlation ----------------------------------------------------------------------------------------- */
+
+/* Height of peak i above the higher of the two lowest points between it and higher ground. */
+static float rppg_dsp__prominence(const float *x, size_t n, size_t i)
+{
+  float left = x[i], right = x[i];
+  size_t k;
+  for (k = i; k-- > 0 && x[k] <= x[i];)
+    if (x[k] < left) left = x[k];
+  for (k = i + 1; k < n && x[k] <= x[i]; k++)
+    if (x[k] < right) right = x[k];
+  return x[i] - (left > right ? left : right);
+}
+
+/* From the highest peak down, drops the peaks nearer than distance to one that stays.
+   mark [count]: 0 undecided, 1 stays, 2 dropped. */
+static void rppg_dsp__thin(const float *x, const size_t *index, float *mark, size_t count,
+                           size_t distance)
+{
+  size_t i, k;
+  for (i = 0; i < count; i++) mark[i] = 0.0f;
+  for (;;) {
+    size_t best = count;
+    for (i = 0; i < count; i++)
+      if (mark[i] == 0.0f && (best == count || x[index[i]] >= x[index[best]])) best = i;
+    if (best == count) return;
+    mark[best] = 1.0f;
+    for (k = best; k-- > 0 && index[best] - index[k] < distance;) mark[k] = 2.0f;
+    for (k = best + 1; k < count && index[k] - index[best] < distance; k++) mark[k] = 2.0f;
+  }
+}
+
+RPPG_DEF size_t rppg_dsp_peaks(const float *x, size_t n, const rppg_dsp_peaks_config *cfg,
+                               size_t *index, float *prominence)
+{
+  size_t i, k, count = 0, kept = 0;
+  for (i = 1; i + 1 < n; i = k) {
+    k = i + 1;
+    if (!(x[i - 1] < x[i])) continue;
+    while (k + 1 < n && x[k] == x[i]) k++; /* a flat top ends before k */
+    if (x[k] < x[i] && (!cfg || !cfg->use_height || x[i] >= cfg->height))
+      index[count++] = (i + k - 1) / 2;
+  }
+  if (cfg && cfg->distance > 1) {
+    rppg_dsp__thin(x, index, prominence, count, cfg->distance);
+    for (i = 0, k = 0; i < count; i++)
+      if (prominence[i] == 1.0f) index[k++] = index[i];
+    count = k;
+  }
+  for (i = 0; i < count; i++) {
+    const float p = rppg_dsp__prominence(x, n, index[i]);
+    if (cfg && p < cfg->prominence) continue;
+    index[kept] = index[i];
+    prominence[kept++] = p;
+  }
+  return kept;
+}
+
+RPPG_DEF double rppg_dsp_pearson(const float *x, const float *y, size_t n)
+{
+  double mx = 0.0, my = 0.0, xx = 0.0, yy = 0.0, xy = 0.0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    mx += (double)x[i] / (double)n;
+    my += (double)y[i] / (double)n;
+  }
+  for (i = 0; i < n; i++) {
+    const double a = (double)x[i] - mx, b = (double)y[i] - my;
+    xx += a * a;
+    yy += b * b;
+    xy += a * b;
+  }
+  xx = rppg__sqrt(xx) * rppg__sqrt(yy);
+  if (!(xx > 0.0)) return 0.0;
+  xy /= xx;
+  return xy > 1.0 ? 1.0 : xy < -1.0 ? -1.0 : xy;
+}
+
+RPPG_DEF void rppg_dsp_xcorr(const float *x, const float *y, size_t n, size_t max_lag, float *r)
+{
+  const rppg_dsp__kernels *kernels = &rppg_dsp__table[rppg_isa_best()];
+  size_t k;
+  RPPG_ASSERT(max_lag < n);
+  for (k = 0; k <= max_lag; k++) {
+    r[max_lag + k] = kernels->dot(x, y + k, n - k);
+    r[max_lag - k] = kernels->dot(x + k, y, n - k);
+  }
+}
+
+/* ---- small dense matrices -------------------------------------------------------------------------------------------- */
+
+/* One Jacobi rotation that zeroes a[p][q]; the columns p and q of v turn with it. */
+static void rppg_dsp__rotate(double a[9], double v[9], int p, int q)
+{
+  const double off = a[3 * p + q];
+  double theta, t, c, s;
+  int k;
+  if (off == 0.0) return;
+  theta = (a[4 * q] - a[4 * p]) / (2.0 * off);
+  t = 1.0 / (rppg__abs(theta) + rppg__sqrt(theta * theta + 1.0));
+  if (theta < 0.0) t = -t;
+  c = 1.0 / rppg__sqrt(t * t + 1.0);
+  s = t * c;
+  for (k = 0; k < 3; k++) { /* columns */
+    const double x = a[3 * k + p], y = a[3 * k + q], vx = v[3 * k + p], vy = v[3 * k + q];
+    a[3 * k + p] = c * x - s * y;
+    a[3 * k + q] = s * x + c * y;
+    v[3 * k + p] = c * vx - s * vy;
+    v[3 * k + q] = s * vx + c * vy;
+  }
+  for (k = 0; k < 3; k++) { /* rows */
+    const double x = a[3 * p + k], y = a[3 * q + k];
+    a[3 * p + k] = c * x - s * y;
+    a[3 * q + k] = s * x + c * y;
+  }
+  a[3 * p + q] = a[3 * q + p] = 0.0;
+}
+
+RPPG_DEF void rppg_dsp_eig3(const double a[9], double w[3], double v[9])
+{
+  double m[9], e[9];
+  int order[3] = { 0, 1, 2 }, i, k, sweep;
+  for (i = 0; i < 9; i++) {
+    m[i] = a[i];
+    e[i] = i % 4 == 0 ? 1.0 : 0.0;
+  }
+  for (sweep = 0; sweep < 12; sweep++) { /* converges quadratically: 5 or 6 are enough */
+    rppg_dsp__rotate(m, e, 0, 1);
+    rppg_dsp__rotate(m, e, 0, 2);
+    rppg_dsp__rotate(m, e, 1, 2);
+  }
+  for (i = 0; i < 2; i++)
+    for (k = 0; k < 2 - i; k++)
+      if (m[4 * order[k]] > m[4 * order[k + 1]]) {
+        const int swap = order[k];
+        order[k] = order[k + 1];
+        order[k + 1] = swap;
+      }
+  for (k = 0; k < 3; k++) {
+    const int c = order[k];
+    double top = e[c];
+    for (i = 1; i < 3; i++)
+      if (rppg__abs(e[3 * i + c]) > rppg__abs(top)) top = e[3 * i + c];
+    w[k] = m[4 * c];
+    for (i = 0; i < 3; i++) v[3 * i + k] = top < 0.0 ? -e[3 * i + c] : e[3 * i + c];
+  }
+}
+
+RPPG_DEF void rppg_dsp_qr(const double *a, size_t m, size_t n, double *q, double *r)
+{
+  size_t i, j, k, round;
+  if (q != a) memcpy(q, a, m * n * sizeof *q);
+  for (i = 0; i < n * n; i++) r[i] = 0.0;
+  for (j = 0; j < n; j++) {
+    double before = 0.0, length = 0.0;
+    for (i = 0; i < m; i++) before += q[i * n + j] * q[i * n + j];
+    for (round = 0; round < 2; round++) /* twice is enough (Kahan) */
+      for (k = 0; k < j; k++) {
+        double s = 0.0;
+        for (i = 0; i < m; i++) s += q[i * n + k] * q[i * n + j];
+        for (i = 0; i < m; i++) q[i * n + j] -= s * q[i * n + k];
+        r[k * n + j] += s;
+      }
+    for (i = 0; i < m; i++) length += q[i * n + j] * q[i * n + j];
+    length = length > before * 1e-24 ? rppg__sqrt(length) : 0.0;
+    r[j * n + j] = length;
+    for (i = 0; i < m; i++) q[i * n + j] = length > 0.0 ? q[i * n + j] / length : 0.0;
+  }
+}
+
+RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double *w)
+{
+  double mean[3] = { 0.0, 0.0, 0.0 }, cov[9] = { 0.0 }, e[3], v[9], m[9];
+  size_t i;
+  int a, b, k;
+  if (n < 2) return RPPG_ERR_DATA;
+  for (i = 0; i < n; i++)
+    for (a = 0; a < 3; a++) mean[a] += (double)x[3 * i + (size_t)a] / (double)n;
+  for (i = 0; i < n; i++)
+    for (a = 0; a < 3; a++)
+      for (b = 0; b < 3; b++)
+        cov[3 * a + b] += ((double)x[3 * i + (size_t)a] - mean[a]) *
+                          ((double)x[3 * i + (size_t)b] - mean[b]) / (double)n;
+  rppg_dsp_eig3(cov, e, v);
+  if (!(e[0] > 1e-12 * e[2])) return RPPG_ERR_DATA;
+  for (a = 0; a < 3; a++)
+    for (b = 0; b < 3; b++)
+      for (m[3 * a + b] = 0.0, k = 0; k < 3; k++)
+        m[3 * a + b] += v[3 * a + k] * v[3 * b + k] / rppg__sqrt(e[k]);
+  for (i = 0; i < n; i++) {
+    double c[3];
+    for (a = 0; a < 3; a++) c[a] = (double)x[3 * i + (size_t)a] - mean[a];
+    for (a = 0; a < 3; a++)
+      y[3 * i + (size_t)a] = (float)(m[3 * a] * c[0] + m[3 * a + 1] * c[1] + m[3 * a + 2] * c[2]);
+  }
+  if (w) memcpy(w, m, sizeof m);
+  return RPPG_OK;
+}
 
 /* ---- pop --------------------------------------------------------------------------------------------------------- */
 
