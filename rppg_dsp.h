@@ -59,7 +59,121 @@ RPPG_DEF void rppg__isa_force(rppg_isa isa); /* 0 <= isa <= rppg_isa_best() of t
 
 /* ---- FFT ------------------------------------------------------------------------------------- */
 
-/* @FFT-DECL@ */
+/* Discrete Fourier transform, X[k] = sum over j of x[j] e^(-2 pi i j k / n), and its inverse.
+   Any length: fastest for n = 2^a, good for n = 2^a 3^b 5^c, and other lengths (through a chirp) cost
+   about five times as much. A real transform of even n costs half a complex one; of odd n, a whole. */
+typedef struct rppg_dsp_fft_config {
+  size_t n;          /* 1 <= n <= RPPG_DSP_FFT_MAX */
+  int complex_input; /* 0: real [n] <-> [n / 2 + 1][2];  1: complex [n][2] <-> [n][2] */
+} rppg_dsp_fft_config;
+
+#define RPPG_DSP_FFT_MAX ((size_t)1 << 20)
+
+typedef struct rppg_dsp_fft { /* all of it private */
+  size_t n, core, stride; /* the caller's n; numbers in the passes; floats from re to im in a and b */
+  size_t ins, outs;       /* complex numbers into and out of the transform */
+  int complex_input, real_even, chirped, passes;
+  unsigned char radix[16];
+  const void *kernels;
+  float *a, *b, *turns, *split, *chirp_in, *chirp_out, *filter, *buf;
+} rppg_dsp_fft;
+
+/* Size of the memory block for rppg_dsp_fft_init.
+
+   config  in   a length and a kind
+
+   Returns bytes, slack for any alignment of the block included: about 14 n for a real n = 2^a, twice
+   that for complex, up to ten times for lengths that are not 2^a 3^b 5^c; 0 if n is out of range.  */
+RPPG_DEF size_t rppg_dsp_fft_mem_size(const rppg_dsp_fft_config *config);
+
+/* Prepares a transform: factors, tables. Uses the best instruction set of this machine.
+
+   fft     out  the object; mem must outlive it and stay where it is
+   config  in   a length and a kind; not kept
+   mem     tmp  [size] bytes, any content, any alignment
+   size    in   bytes, at least rppg_dsp_fft_mem_size(config)
+
+   Returns RPPG_OK; RPPG_ERR_ARG if n is out of range or a pointer is NULL; RPPG_ERR_SPACE if the block
+   is too small (fft and mem untouched). Exact: same tables on every machine, no libm.
+   Cost: O(n), about 50 ns per table entry.                                                        */
+RPPG_DEF rppg_status rppg_dsp_fft_init(rppg_dsp_fft *fft, const rppg_dsp_fft_config *config, void *mem,
+  size_t size);
+
+/* Forward transform, not scaled (as numpy.fft.rfft and fft).
+
+   fft  in   initialised; its block is scratch, so one call at a time per object
+   in   in   real: [n]; complex: [n][2] re, im
+   out  out  real: [n / 2 + 1][2] re, im, bins 0 to n / 2 in order; complex: [n][2]
+             in and out may be the same, or overlap in any way
+
+   Returns none, cannot fail; NaN and infinity spread over all bins. Exact: same bits on every ISA;
+   relative RMS error against double below 2e-7 for n = 2^a 3^b 5^c, 5e-7 for the others.
+   Cost: O(n log n).                                                                               */
+RPPG_DEF void rppg_dsp_fft_forward(const rppg_dsp_fft *fft, const float *in, float *out);
+
+/* Inverse transform, scaled by 1 / n: inverse(forward(x)) is x (as numpy.fft.irfft(X, n) and ifft).
+
+   fft  in   as above
+   in   in   real: [n / 2 + 1][2], the imaginary parts of bin 0 and, for even n, of bin n / 2 do not
+             count; complex: [n][2]
+   out  out  real: [n]; complex: [n][2]; in and out may overlap in any way
+
+   Returns none, cannot fail. Exact, error and cost as above.                                      */
+RPPG_DEF void rppg_dsp_fft_inverse(const rppg_dsp_fft *fft, const float *in, float *out);
+
+/* Spectrum of a narrow band on a fine grid: the sum over j of x[j] e^(-2 pi i j f / rate) at m
+   frequencies f from f0 to f1, both included (as scipy.signal.zoom_fft with endpoint=True)
+   [Rabiner1969, chirp z-transform].                                                              */
+typedef struct rppg_dsp_zoom_config {
+  size_t n, m;          /* samples and bins; n, m >= 1, n + m - 1 <= RPPG_DSP_FFT_MAX */
+  double f0_hz, f1_hz;  /* first and last bin; m == 1: only f0 */
+  double rate_hz;       /* samples per second, > 0; |f0|, |f1| <= rate */
+} rppg_dsp_zoom_config;
+
+typedef struct rppg_dsp_zoom { rppg_dsp_fft fft; } rppg_dsp_zoom; /* private */
+
+/* Size of the memory block for rppg_dsp_zoom_init.
+
+   config  in   see above
+
+   Returns bytes, slack for any alignment of the block included; 0 if a bound is broken.           */
+RPPG_DEF size_t rppg_dsp_zoom_mem_size(const rppg_dsp_zoom_config *config);
+
+/* Prepares a band.
+
+   zoom    out  the object; mem must outlive it and stay where it is
+   config  in   see above; not kept
+   mem     tmp  [size] bytes, any content, any alignment
+   size    in   bytes, at least rppg_dsp_zoom_mem_size(config)
+
+   Returns RPPG_OK; RPPG_ERR_ARG if a bound is broken or a pointer is NULL; RPPG_ERR_SPACE if the block
+   is too small (zoom and mem untouched). Exact. Cost: O((n + m) log(n + m)), no libm.             */
+RPPG_DEF rppg_status rppg_dsp_zoom_init(rppg_dsp_zoom *zoom, const rppg_dsp_zoom_config *config,
+  void *mem, size_t size);
+
+/* The spectrum of that band.
+
+   zoom  in   initialised; its block is scratch, so one call at a time per object
+   x     in   [n]
+   out   out  [m][2] re, im at f0 + k (f1 - f0) / (m - 1); in any overlap with x
+
+   Returns none, cannot fail. Exact: same bits on every ISA; RMS error against double, relative to the
+   RMS of a full spectrum of x, below 5e-7. Cost: two complex transforms of about n + m numbers.   */
+RPPG_DEF void rppg_dsp_zoom_run(const rppg_dsp_zoom *zoom, const float *x, float *out);
+
+/* One frequency of a spectrum: the sum over j of x[j] e^(-2 pi i j hz / rate), by the backward
+   recurrence of Goertzel in Reinsch's form, which also holds for hz near 0 and rate / 2
+   [Goertzel1958; Stoer2002, 2.3.4].
+
+   x        in   [n]
+   n        in   samples, n >= 0
+   hz       in   any finite frequency; negative gives the conjugate
+   rate_hz  in   samples per second, not 0
+   out      out  [2] re, im
+
+   Returns none. Exact: doubles in one fixed order; relative error about 1e-15 sqrt(n), up to n = 1e6.
+   Cost: 3 operations in double per sample, one after the other; no libm.                          */
+RPPG_DEF void rppg_dsp_goertzel(const float *x, size_t n, double hz, double rate_hz, double out[2]);
 
 /* ---- windows and spectra --------------------------------------------------------------------- */
 
@@ -467,6 +581,17 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #  define rppg__vf_add(a,b)   _mm512_add_ps(a, b)
 #  define rppg__vf_sub(a,b)   _mm512_sub_ps(a, b)
 #  define rppg__vf_mul(a,b)   _mm512_mul_ps(a, b)
+#  define rppg__vf_load_lanes(p,k) _mm512_loadu_ps((p) + 16 * (k)) /* for even and odd */
+#  define rppg__vf_even(a,b)  _mm512_permutex2var_ps(a, _mm512_setr_epi32( \
+    0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30), b)
+#  define rppg__vf_odd(a,b)   _mm512_permutex2var_ps(a, _mm512_setr_epi32( \
+    1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31), b)
+#  define rppg__vf_zip_lo(a,b) _mm512_permutex2var_ps(a, _mm512_setr_epi32( \
+    0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b)
+#  define rppg__vf_zip_hi(a,b) _mm512_permutex2var_ps(a, _mm512_setr_epi32( \
+    8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b)
+#  define rppg__vf_rev(a)     _mm512_permutexvar_ps(_mm512_setr_epi32( \
+    15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), a)
 #elif RPPG__PASS == RPPG__AVX2
 #  define RPPG__SUFFIX _avx2
 #  define RPPG__TARGET RPPG__TARGET_AVX2
@@ -479,6 +604,13 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #  define rppg__vf_add(a,b)   _mm256_add_ps(a, b)
 #  define rppg__vf_sub(a,b)   _mm256_sub_ps(a, b)
 #  define rppg__vf_mul(a,b)   _mm256_mul_ps(a, b)
+#  define rppg__vf_load_lanes(p,k) _mm256_insertf128_ps( \
+    _mm256_castps128_ps256(_mm_loadu_ps((p) + 4 * (k))), _mm_loadu_ps((p) + 8 + 4 * (k)), 1)
+#  define rppg__vf_even(a,b)  _mm256_shuffle_ps(a, b, 0x88) /* in 128-bit lanes, like the next four */
+#  define rppg__vf_odd(a,b)   _mm256_shuffle_ps(a, b, 0xdd)
+#  define rppg__vf_zip_lo(a,b) _mm256_unpacklo_ps(a, b)
+#  define rppg__vf_zip_hi(a,b) _mm256_unpackhi_ps(a, b)
+#  define rppg__vf_rev(a)     _mm256_permutevar8x32_ps(a, _mm256_setr_epi32(7, 6, 5, 4, 3, 2, 1, 0))
 #else
 #  define RPPG__SUFFIX _base
 #  define RPPG__TARGET
@@ -492,6 +624,12 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #    define rppg__vf_add(a,b)   _mm_add_ps(a, b)
 #    define rppg__vf_sub(a,b)   _mm_sub_ps(a, b)
 #    define rppg__vf_mul(a,b)   _mm_mul_ps(a, b)
+#    define rppg__vf_load_lanes(p,k) _mm_loadu_ps((p) + 4 * (k))
+#    define rppg__vf_even(a,b)  _mm_shuffle_ps(a, b, 0x88)
+#    define rppg__vf_odd(a,b)   _mm_shuffle_ps(a, b, 0xdd)
+#    define rppg__vf_zip_lo(a,b) _mm_unpacklo_ps(a, b)
+#    define rppg__vf_zip_hi(a,b) _mm_unpackhi_ps(a, b)
+#    define rppg__vf_rev(a)     _mm_shuffle_ps(a, a, 0x1b)
 #  elif RPPG__PASS == RPPG__NEON
 #    define RPPG__VF            4
 #    define rppg__vf            float32x4_t
@@ -502,6 +640,12 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #    define rppg__vf_add(a,b)   vaddq_f32(a, b)
 #    define rppg__vf_sub(a,b)   vsubq_f32(a, b)
 #    define rppg__vf_mul(a,b)   vmulq_f32(a, b)
+#    define rppg__vf_load_lanes(p,k) vld1q_f32((p) + 4 * (k))
+#    define rppg__vf_even(a,b)  vuzp1q_f32(a, b)
+#    define rppg__vf_odd(a,b)   vuzp2q_f32(a, b)
+#    define rppg__vf_zip_lo(a,b) vzip1q_f32(a, b)
+#    define rppg__vf_zip_hi(a,b) vzip2q_f32(a, b)
+#    define rppg__vf_rev(a)     vrev64q_f32(vextq_f32(a, a, 2))
 #  elif RPPG__PASS == RPPG__SIMD128
 #    define RPPG__VF            4
 #    define rppg__vf            v128_t
@@ -512,6 +656,12 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #    define rppg__vf_add(a,b)   wasm_f32x4_add(a, b)
 #    define rppg__vf_sub(a,b)   wasm_f32x4_sub(a, b)
 #    define rppg__vf_mul(a,b)   wasm_f32x4_mul(a, b)
+#    define rppg__vf_load_lanes(p,k) wasm_v128_load((p) + 4 * (k))
+#    define rppg__vf_even(a,b)  wasm_i32x4_shuffle(a, b, 0, 2, 4, 6)
+#    define rppg__vf_odd(a,b)   wasm_i32x4_shuffle(a, b, 1, 3, 5, 7)
+#    define rppg__vf_zip_lo(a,b) wasm_i32x4_shuffle(a, b, 0, 4, 1, 5)
+#    define rppg__vf_zip_hi(a,b) wasm_i32x4_shuffle(a, b, 2, 6, 3, 7)
+#    define rppg__vf_rev(a)     wasm_i32x4_shuffle(a, a, 3, 2, 1, 0)
 #  else
 #    define RPPG__VF            1
 #    define rppg__vf            float
@@ -522,6 +672,12 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #    define rppg__vf_add(a,b)   ((a) + (b))
 #    define rppg__vf_sub(a,b)   ((a) - (b))
 #    define rppg__vf_mul(a,b)   ((a) * (b))
+#    define rppg__vf_load_lanes(p,k) ((p)[k])
+#    define rppg__vf_even(a,b)  (a)
+#    define rppg__vf_odd(a,b)   (b)
+#    define rppg__vf_zip_lo(a,b) (a)
+#    define rppg__vf_zip_hi(a,b) (b)
+#    define rppg__vf_rev(a)     (a)
 #  endif
 #endif
 #define RPPG__FN(type, name) static RPPG__TARGET type RPPG__CAT(name, RPPG__SUFFIX)
@@ -585,7 +741,492 @@ RPPG__FN(void, rppg_dsp__slide)(const float *x, const float *h, size_t taps, flo
   }
 }
 
-/* @FFT-KERNELS@ */
+#define RPPG_DSP__LOW(r, s) \
+  (RPPG__BASE != RPPG__SCALAR && ((r) == 8 || (r) == 4) && ((s) == 1 || (s) == 8))
+
+/* Complex vectors: sums, products, and a -+ i b. */
+#define rppg__vc RPPG__CALL(rppg__vc)
+typedef struct rppg__vc { rppg__vf re, im; } rppg__vc;
+
+RPPG__SUB(rppg__vc, rppg__vc_add)(rppg__vc a, rppg__vc b)
+{
+  a.re = rppg__vf_add(a.re, b.re);
+  a.im = rppg__vf_add(a.im, b.im);
+  return a;
+}
+
+RPPG__SUB(rppg__vc, rppg__vc_sub)(rppg__vc a, rppg__vc b)
+{
+  a.re = rppg__vf_sub(a.re, b.re);
+  a.im = rppg__vf_sub(a.im, b.im);
+  return a;
+}
+
+RPPG__SUB(rppg__vc, rppg__vc_sub_i)(rppg__vc a, rppg__vc b) /* a - i b */
+{
+  a.re = rppg__vf_add(a.re, b.im);
+  a.im = rppg__vf_sub(a.im, b.re);
+  return a;
+}
+
+RPPG__SUB(rppg__vc, rppg__vc_add_i)(rppg__vc a, rppg__vc b) /* a + i b */
+{
+  a.re = rppg__vf_sub(a.re, b.im);
+  a.im = rppg__vf_add(a.im, b.re);
+  return a;
+}
+
+RPPG__SUB(rppg__vc, rppg__vc_mul)(rppg__vc a, rppg__vf wr, rppg__vf wi)
+{
+  rppg__vc c;
+  c.re = rppg__vf_sub(rppg__vf_mul(a.re, wr), rppg__vf_mul(a.im, wi));
+  c.im = rppg__vf_add(rppg__vf_mul(a.re, wi), rppg__vf_mul(a.im, wr));
+  return c;
+}
+
+RPPG__SUB(rppg__vc, rppg__vc_scale)(rppg__vc a, rppg__vf s)
+{
+  a.re = rppg__vf_mul(a.re, s);
+  a.im = rppg__vf_mul(a.im, s);
+  return a;
+}
+
+/* Interleaved re, im at p: VF complex numbers in, out. */
+RPPG__SUB(rppg__vc, rppg__vc_load)(const float *p)
+{
+  const rppg__vf a = rppg__vf_load_lanes(p, 0), b = rppg__vf_load_lanes(p, 1);
+  rppg__vc c;
+  c.re = rppg__vf_even(a, b);
+  c.im = rppg__vf_odd(a, b);
+  return c;
+}
+
+/* Stores r = 2, 4 or 8 vectors element by element in turn: y[r * lane + k] = v[k][lane]. */
+RPPG__SUB(void, rppg__vf_weave)(float *y, const rppg__vf *v, int r)
+{
+  rppg__vf e[4], o[4], t[8], f[2];
+  int k;
+  if (r == 8) {
+    f[0] = rppg__vf_zip_lo(v[0], v[4]); f[1] = rppg__vf_zip_hi(v[0], v[4]);
+    t[0] = rppg__vf_zip_lo(v[2], v[6]); t[1] = rppg__vf_zip_hi(v[2], v[6]);
+    e[0] = rppg__vf_zip_lo(f[0], t[0]); e[1] = rppg__vf_zip_hi(f[0], t[0]);
+    e[2] = rppg__vf_zip_lo(f[1], t[1]); e[3] = rppg__vf_zip_hi(f[1], t[1]);
+    f[0] = rppg__vf_zip_lo(v[1], v[5]); f[1] = rppg__vf_zip_hi(v[1], v[5]);
+    t[0] = rppg__vf_zip_lo(v[3], v[7]); t[1] = rppg__vf_zip_hi(v[3], v[7]);
+    o[0] = rppg__vf_zip_lo(f[0], t[0]); o[1] = rppg__vf_zip_hi(f[0], t[0]);
+    o[2] = rppg__vf_zip_lo(f[1], t[1]); o[3] = rppg__vf_zip_hi(f[1], t[1]);
+    t[4] = rppg__vf_zip_lo(e[2], o[2]); t[5] = rppg__vf_zip_hi(e[2], o[2]);
+    t[6] = rppg__vf_zip_lo(e[3], o[3]); t[7] = rppg__vf_zip_hi(e[3], o[3]);
+    t[2] = rppg__vf_zip_lo(e[1], o[1]); t[3] = rppg__vf_zip_hi(e[1], o[1]);
+  } else if (r == 4) {
+    e[0] = rppg__vf_zip_lo(v[0], v[2]); e[1] = rppg__vf_zip_hi(v[0], v[2]);
+    o[0] = rppg__vf_zip_lo(v[1], v[3]); o[1] = rppg__vf_zip_hi(v[1], v[3]);
+    t[2] = rppg__vf_zip_lo(e[1], o[1]); t[3] = rppg__vf_zip_hi(e[1], o[1]);
+  } else {
+    e[0] = v[0];
+    o[0] = v[1];
+  }
+  t[0] = rppg__vf_zip_lo(e[0], o[0]);
+  t[1] = rppg__vf_zip_hi(e[0], o[0]);
+  RPPG__UNROLL
+  for (k = 0; k < r; k += 2) {
+#if RPPG__PASS == RPPG__AVX2
+    rppg__vf_store(y + k * 4, _mm256_permute2f128_ps(t[k], t[k + 1], 0x20));
+    rppg__vf_store(y + (r + k) * 4, _mm256_permute2f128_ps(t[k], t[k + 1], 0x31));
+#else
+    rppg__vf_store(y + k * RPPG__VF, t[k]);
+    rppg__vf_store(y + (k + 1) * RPPG__VF, t[k + 1]);
+#endif
+  }
+}
+
+/* Stores a to y and b 8 floats behind, for two p of s = 8 if the vector holds two: those r * 8 apart. */
+RPPG__SUB(void, rppg__vf_weave8)(float *y, int r, rppg__vf a, rppg__vf b)
+{
+#if RPPG__PASS == RPPG__AVX512
+  rppg__vf_store(y, _mm512_shuffle_f32x4(a, b, 0x44));
+  rppg__vf_store(y + r * 8, _mm512_shuffle_f32x4(a, b, 0xee));
+#else
+  (void)r;
+  rppg__vf_store(y, a);
+  rppg__vf_store(y + 8, b);
+#endif
+}
+
+RPPG__SUB(void, rppg__vc_store)(float *p, rppg__vc c)
+{
+  rppg__vf v[2];
+  v[0] = c.re;
+  v[1] = c.im;
+  RPPG__CALL(rppg__vf_weave)(p, v, 2);
+}
+
+/* From here on without their suffix. */
+#define rppg__vc_add RPPG__CALL(rppg__vc_add)
+#define rppg__vc_sub RPPG__CALL(rppg__vc_sub)
+#define rppg__vc_add_i RPPG__CALL(rppg__vc_add_i)
+#define rppg__vc_sub_i RPPG__CALL(rppg__vc_sub_i)
+#define rppg__vc_mul RPPG__CALL(rppg__vc_mul)
+#define rppg__vc_scale RPPG__CALL(rppg__vc_scale)
+#define rppg__vc_load RPPG__CALL(rppg__vc_load)
+#define rppg__vc_store RPPG__CALL(rppg__vc_store)
+
+/* The DFT of r = 2, 3, 4, 5 or 8 numbers, in place. */
+RPPG__SUB(void, rppg_dsp__dft)(int r, rppg__vc *z)
+{
+  rppg__vc a, b, c, d;
+  if (r == 2) {
+    a = z[0];
+    z[0] = rppg__vc_add(a, z[1]);
+    z[1] = rppg__vc_sub(a, z[1]);
+  } else if (r == 3) {
+    a = rppg__vc_add(z[1], z[2]);
+    b = rppg__vc_scale(rppg__vc_sub(z[1], z[2]), rppg__vf_set1(0.866025404f)); /* sin 60 deg */
+    c = rppg__vc_sub(z[0], rppg__vc_scale(a, rppg__vf_set1(0.5f)));
+    z[0] = rppg__vc_add(z[0], a);
+    z[1] = rppg__vc_sub_i(c, b);
+    z[2] = rppg__vc_add_i(c, b);
+  } else if (r == 4) {
+    a = rppg__vc_add(z[0], z[2]);
+    b = rppg__vc_sub(z[0], z[2]);
+    c = rppg__vc_add(z[1], z[3]);
+    d = rppg__vc_sub(z[1], z[3]);
+    z[0] = rppg__vc_add(a, c);
+    z[1] = rppg__vc_sub_i(b, d);
+    z[2] = rppg__vc_sub(a, c);
+    z[3] = rppg__vc_add_i(b, d);
+  } else if (r == 5) {
+    const rppg__vf c1 = rppg__vf_set1(0.309016994f), c2 = rppg__vf_set1(-0.809016994f);
+    const rppg__vf s1 = rppg__vf_set1(0.951056516f), s2 = rppg__vf_set1(0.587785252f);
+    rppg__vc e, f; /* cosines and sines of 72 and 144 degrees */
+    a = rppg__vc_add(z[1], z[4]);
+    b = rppg__vc_add(z[2], z[3]);
+    c = rppg__vc_sub(z[1], z[4]);
+    d = rppg__vc_sub(z[2], z[3]);
+    e = rppg__vc_add(z[0], rppg__vc_add(rppg__vc_scale(a, c1), rppg__vc_scale(b, c2)));
+    f = rppg__vc_add(z[0], rppg__vc_add(rppg__vc_scale(a, c2), rppg__vc_scale(b, c1)));
+    z[0] = rppg__vc_add(z[0], rppg__vc_add(a, b));
+    a = rppg__vc_add(rppg__vc_scale(c, s1), rppg__vc_scale(d, s2));
+    b = rppg__vc_sub(rppg__vc_scale(c, s2), rppg__vc_scale(d, s1));
+    z[1] = rppg__vc_sub_i(e, a);
+    z[4] = rppg__vc_add_i(e, a);
+    z[2] = rppg__vc_sub_i(f, b);
+    z[3] = rppg__vc_add_i(f, b);
+  } else {
+    const rppg__vf h = rppg__vf_set1(0.707106781f); /* sqrt(1/2) */
+    rppg__vc e, f, g, k;
+    a = rppg__vc_sub(z[0], z[4]);
+    b = rppg__vc_sub(z[2], z[6]);
+    c = rppg__vc_sub(z[1], z[5]);
+    d = rppg__vc_sub(z[3], z[7]);
+    e = rppg__vc_sub_i(a, b);
+    a = rppg__vc_add_i(a, b);
+    f = rppg__vc_sub_i(c, d);
+    g = rppg__vc_add_i(c, d);
+    b = rppg__vc_scale(rppg__vc_sub_i(f, f), h); /* (1 - i) f = f - i f, over sqrt 2 */
+    d = rppg__vc_scale(rppg__vc_add_i(g, g), h); /* -(-1 - i) g */
+    f = rppg__vc_add(z[0], z[4]);
+    g = rppg__vc_add(z[2], z[6]);
+    c = rppg__vc_add(z[1], z[5]);
+    k = rppg__vc_add(z[3], z[7]);
+    z[1] = rppg__vc_add(e, b);
+    z[5] = rppg__vc_sub(e, b);
+    z[3] = rppg__vc_sub(a, d);
+    z[7] = rppg__vc_add(a, d);
+    e = rppg__vc_add(f, g);
+    a = rppg__vc_sub(f, g);
+    b = rppg__vc_add(c, k);
+    d = rppg__vc_sub(c, k);
+    z[0] = rppg__vc_add(e, b);
+    z[4] = rppg__vc_sub(e, b);
+    z[2] = rppg__vc_sub_i(a, d);
+    z[6] = rppg__vc_add_i(a, d);
+  }
+}
+
+/* One pass of Stockham's transform (decimation in frequency): with n = r * m * s,
+   y[s (r p + k) + q] = w^(p k) sum over j of x[s (p + m j) + q] e^(-2 pi i j k / r), w = e^(-2 pi i / (r m)).
+   Loads are contiguous in i = s p + q. This form takes s >= VF, or any s with the stores of the
+   lanes q >= s overwritten by later ones: x and y need VF floats of room behind them. */
+RPPG__SUB(void, rppg_dsp__rows)(int r, int turn, const float *xr, const float *xi, float *yr, float *yi,
+  size_t step, size_t s, const float *w)
+{
+  size_t q = 0;
+  rppg__vc z[8];
+  int k;
+  for (;;) {
+    RPPG__UNROLL
+    for (k = 0; k < r; k++) {
+      z[k].re = rppg__vf_load(xr + (size_t)k * step + q);
+      z[k].im = rppg__vf_load(xi + (size_t)k * step + q);
+    }
+    RPPG__CALL(rppg_dsp__dft)(r, z);
+    if (turn) {
+      RPPG__UNROLL
+      for (k = 1; k < r; k++)
+        z[k] = rppg__vc_mul(z[k], rppg__vf_set1(w[2 * k - 2]), rppg__vf_set1(w[2 * k - 1]));
+    }
+    RPPG__UNROLL
+    for (k = 0; k < r; k++) {
+      rppg__vf_store(yr + (size_t)k * s + q, z[k].re);
+      rppg__vf_store(yi + (size_t)k * s + q, z[k].im);
+    }
+    q += RPPG__VF;
+    if (q >= s) break;
+    if (q + RPPG__VF > s) q = s - RPPG__VF; /* overlap: the same values again */
+  }
+}
+
+RPPG__SUB(void, rppg_dsp__pass)(int r, const float *x, float *y, size_t stride, size_t n, size_t s,
+  const float *w)
+{
+  const size_t step = n / (size_t)r;
+  size_t i;
+  RPPG__CALL(rppg_dsp__rows)(r, 0, x, x + stride, y, y + stride, step, s, w);
+  for (i = s; i < step; i += s) {
+    w += 2 * (r - 1);
+    RPPG__CALL(rppg_dsp__rows)(r, 1, x + i, x + stride + i, y + i * (size_t)r, y + stride + i * (size_t)r, step, s, w);
+  }
+}
+
+#if RPPG__BASE != RPPG__SCALAR
+/* The same for s = 1 from interleaved x, and for s = 8: vectors of i, factors w as [i / 16][k][2][16].
+   The last vector may overrun: x and y need room for r * 16 floats more. */
+RPPG__SUB(void, rppg_dsp__low)(int r, int s, const float *x, float *y, size_t stride, size_t n,
+  const float *w)
+{
+  const size_t step = n / (size_t)r;
+  size_t i;
+  for (i = 0; i < step; i += RPPG__VF) {
+    const float *wi = w + (i / 16) * (size_t)((r - 1) * 32) + i % 16;
+    rppg__vc z[8];
+    rppg__vf re[8], im[8];
+    int k;
+    RPPG__UNROLL
+    for (k = 0; k < r; k++) {
+      const size_t j = i + (size_t)k * step;
+      if (s == 1) {
+        z[k] = rppg__vc_load(x + 2 * j);
+      } else {
+        z[k].re = rppg__vf_load(x + j);
+        z[k].im = rppg__vf_load(x + stride + j);
+      }
+    }
+    RPPG__CALL(rppg_dsp__dft)(r, z);
+    re[0] = z[0].re;
+    im[0] = z[0].im;
+    RPPG__UNROLL
+    for (k = 1; k < r; k++) {
+      z[k] = rppg__vc_mul(z[k], rppg__vf_load(wi + 32 * (k - 1)), rppg__vf_load(wi + 32 * (k - 1) + 16));
+      re[k] = z[k].re;
+      im[k] = z[k].im;
+    }
+    if (s == 1) {
+      RPPG__CALL(rppg__vf_weave)(y + i * (size_t)r, re, r);
+      RPPG__CALL(rppg__vf_weave)(y + stride + i * (size_t)r, im, r);
+    } else {
+      const size_t q = i % 8, o = (i - q) * (size_t)r + q;
+      RPPG__UNROLL
+      for (k = 0; k < r; k += 2) {
+        RPPG__CALL(rppg__vf_weave8)(y + o + k * 8, r, re[k], re[k + 1]);
+        RPPG__CALL(rppg__vf_weave8)(y + stride + o + k * 8, r, im[k], im[k + 1]);
+      }
+    }
+  }
+}
+#endif
+
+/* Interleaved to split. */
+RPPG__FN(void, rppg_dsp__fft_unweave)(const float *z, size_t n, float *re, float *im)
+{
+  size_t i = 0;
+  for (; i + RPPG__VF <= n; i += RPPG__VF) {
+    const rppg__vc c = rppg__vc_load(z + 2 * i);
+    rppg__vf_store(re + i, c.re);
+    rppg__vf_store(im + i, c.im);
+  }
+  for (; i < n; i++) {
+    re[i] = z[2 * i];
+    im[i] = z[2 * i + 1];
+  }
+}
+
+/* Split to interleaved, scaled. */
+RPPG__FN(void, rppg_dsp__fft_weave)(const float *re, const float *im, size_t n, float scale, float *z)
+{
+  size_t i = 0;
+  for (; i + RPPG__VF <= n; i += RPPG__VF) {
+    rppg__vc c;
+    c.re = rppg__vf_load(re + i);
+    c.im = rppg__vf_load(im + i);
+    rppg__vc_store(z + 2 * i, rppg__vc_scale(c, rppg__vf_set1(scale)));
+  }
+  for (; i < n; i++) {
+    z[2 * i] = re[i] * scale;
+    z[2 * i + 1] = im[i] * scale;
+  }
+}
+
+/* z[i] = x[i] * w[i], or its conjugate for si = -1; interleaved; z may be x. */
+RPPG__FN(void, rppg_dsp__fft_product)(const float *x, const float *w, size_t n, float si, float *z)
+{
+  size_t i = 0;
+  for (; i + RPPG__VF <= n; i += RPPG__VF) {
+    const rppg__vc b = rppg__vc_load(w + 2 * i);
+    rppg__vc a = rppg__vc_mul(rppg__vc_load(x + 2 * i), b.re, b.im);
+    a.im = rppg__vf_mul(a.im, rppg__vf_set1(si));
+    rppg__vc_store(z + 2 * i, a);
+  }
+  for (; i < n; i++) {
+    const float a = x[2 * i], b = x[2 * i + 1], c = w[2 * i], d = w[2 * i + 1];
+    z[2 * i] = a * c - b * d;
+    z[2 * i + 1] = (a * d + b * c) * si;
+  }
+}
+
+/* Floats in the table of factors of one pass. */
+RPPG__SUB(size_t, rppg_dsp__fft_turns)(size_t n, size_t r, size_t s)
+{
+  if (RPPG_DSP__LOW(r, s)) return (n / r + 15) / 16 * (r - 1) * 32;
+  return n / r / s * (r - 1) * 2;
+}
+
+/* All passes: interleaved in, split out; returns re, im lies f->stride behind. Copies what overruns. */
+RPPG__FN(float *, rppg_dsp__fft_core)(const rppg_dsp_fft *f, const float *in)
+{
+  const size_t n = f->core, stride = f->stride;
+  const float *w = f->turns;
+  float *x = f->b, *y = f->a, *t;
+  size_t s = 1;
+  int pass = 0;
+#if RPPG__BASE != RPPG__SCALAR
+  if (f->radix[0] == 8 || f->radix[0] == 4) {
+    if (n / f->radix[0] % 16 && in != x) { memcpy(x, in, n * 2 * sizeof *x); in = x; }
+    if (f->radix[0] == 8) RPPG__CALL(rppg_dsp__low)(8, 1, in, y, stride, n, w);
+    else RPPG__CALL(rppg_dsp__low)(4, 1, in, y, stride, n, w);
+    pass = 1;
+    s = f->radix[0];
+    w += RPPG__CALL(rppg_dsp__fft_turns)(n, f->radix[0], 1);
+    t = x; x = y; y = t;
+  } else
+#endif
+  {
+    RPPG__CALL(rppg_dsp__fft_unweave)(in, n, y, y + stride);
+    t = x; x = y; y = t;
+  }
+  for (; pass < f->passes; pass++) {
+    const unsigned r = f->radix[pass];
+    switch (RPPG_DSP__LOW(r, s) ? r + 8 : r) {
+#if RPPG__BASE != RPPG__SCALAR
+    case 16: RPPG__CALL(rppg_dsp__low)(8, 8, x, y, stride, n, w); break;
+    case 12: RPPG__CALL(rppg_dsp__low)(4, 8, x, y, stride, n, w); break;
+#endif
+    case 8: RPPG__CALL(rppg_dsp__pass)(8, x, y, stride, n, s, w); break;
+    case 4: RPPG__CALL(rppg_dsp__pass)(4, x, y, stride, n, s, w); break;
+    case 5: RPPG__CALL(rppg_dsp__pass)(5, x, y, stride, n, s, w); break;
+    case 3: RPPG__CALL(rppg_dsp__pass)(3, x, y, stride, n, s, w); break;
+    default: RPPG__CALL(rppg_dsp__pass)(2, x, y, stride, n, s, w); break;
+    }
+    w += RPPG__CALL(rppg_dsp__fft_turns)(n, r, s);
+    s *= r;
+    t = x; x = y; y = t;
+  }
+  return x;
+}
+
+/* Bins k and n - k of a real transform of 2n numbers from its packed complex one, z[n] = z[0]:
+   E = (z[k] + z*[n-k]) / 2, P = -i e^(-pi i k / n) (z[k] - z*[n-k]) / 2, X[k] = E + P, X*[n-k] = E - P.
+   The w hold e^(-pi i k / n) / 2. The arrays at x rise from k, those at y end at n - k. */
+RPPG__SUB(void, rppg_dsp__fft_bins)(const float *xr, const float *xi, const float *yr, const float *yi,
+  const float *wr, const float *wi, float *lo, float *hi)
+{
+  const rppg__vf half = rppg__vf_set1(0.5f);
+  const rppg__vf ar = rppg__vf_load(xr), br = rppg__vf_rev(rppg__vf_load(yr));
+  const rppg__vf ai = rppg__vf_load(xi), bi = rppg__vf_rev(rppg__vf_load(yi));
+  rppg__vc d, e;
+  d.re = rppg__vf_add(ai, bi);
+  d.im = rppg__vf_sub(br, ar);
+  d = rppg__vc_mul(d, rppg__vf_load(wr), rppg__vf_load(wi));
+  e.re = rppg__vf_mul(rppg__vf_add(ar, br), half);
+  e.im = rppg__vf_mul(rppg__vf_sub(ai, bi), half);
+  rppg__vc_store(lo, rppg__vc_add(e, d));
+  e.re = rppg__vf_rev(rppg__vf_sub(e.re, d.re));
+  e.im = rppg__vf_rev(rppg__vf_sub(d.im, e.im));
+  rppg__vc_store(hi, e);
+}
+
+/* The other way, with re and im of the packed z exchanged: that makes the next transform inverse. */
+RPPG__SUB(void, rppg_dsp__fft_unbins)(const float *x, const float *y, const float *wr, const float *wi,
+  float *lo, float *hi)
+{
+  const rppg__vf half = rppg__vf_set1(0.5f);
+  const rppg__vc a = rppg__vc_load(x), c = rppg__vc_load(y);
+  const rppg__vf br = rppg__vf_rev(c.re), bi = rppg__vf_rev(c.im);
+  rppg__vc d, e, u;
+  d.re = rppg__vf_add(a.im, bi);
+  d.im = rppg__vf_sub(a.re, br);
+  d = rppg__vc_mul(d, rppg__vf_load(wr), rppg__vf_load(wi));
+  e.re = rppg__vf_mul(rppg__vf_add(a.re, br), half);
+  e.im = rppg__vf_mul(rppg__vf_sub(a.im, bi), half);
+  u.re = rppg__vf_add(e.im, d.im);
+  u.im = rppg__vf_sub(e.re, d.re);
+  rppg__vc_store(lo, u);
+  u.re = rppg__vf_rev(rppg__vf_sub(d.im, e.im));
+  u.im = rppg__vf_rev(rppg__vf_add(e.re, d.re));
+  rppg__vc_store(hi, u);
+}
+
+RPPG__FN(void, rppg_dsp__fft_split)(float *re, float *im, size_t n, const float *w, float *out)
+{
+  const size_t pairs = (n + 1) / 2;
+  size_t k = 0;
+  re[n] = re[0];
+  im[n] = im[0];
+  if (pairs < RPPG__VF) {
+    float lo[2 * RPPG__VF], hi[2 * RPPG__VF];
+    RPPG__CALL(rppg_dsp__fft_bins)(re, im, re + n - (RPPG__VF - 1), im + n - (RPPG__VF - 1), w, w + pairs, lo, hi);
+    memcpy(out, lo, pairs * 2 * sizeof *out);
+    memcpy(out + 2 * (n + 1 - pairs), hi + 2 * (RPPG__VF - pairs), pairs * 2 * sizeof *out);
+  } else for (;;) {
+    const size_t c = n - k - (RPPG__VF - 1);
+    RPPG__CALL(rppg_dsp__fft_bins)(re + k, im + k, re + c, im + c, w + k, w + pairs + k, out + 2 * k, out + 2 * c);
+    k += RPPG__VF;
+    if (k >= pairs) break;
+    if (k + RPPG__VF > pairs) k = pairs - RPPG__VF; /* overlap: the same values again */
+  }
+  if (n % 2 == 0) { /* the bin that is its own partner */
+    out[n] = re[n / 2];
+    out[n + 1] = 0.0f - im[n / 2];
+  }
+}
+
+RPPG__FN(void, rppg_dsp__fft_merge)(const float *in, const float *w, size_t n, float *z)
+{
+  const size_t pairs = (n + 1) / 2;
+  size_t k = 0;
+  if (pairs < RPPG__VF) {
+    float x[2 * RPPG__VF], y[2 * RPPG__VF], lo[2 * RPPG__VF], hi[2 * RPPG__VF];
+    memset(x, 0, sizeof x);
+    memset(y, 0, sizeof y);
+    memcpy(x, in, pairs * 2 * sizeof *in);
+    memcpy(y + 2 * (RPPG__VF - pairs), in + 2 * (n + 1 - pairs), pairs * 2 * sizeof *in);
+    RPPG__CALL(rppg_dsp__fft_unbins)(x, y, w, w + pairs, lo, hi);
+    memcpy(z, lo, pairs * 2 * sizeof *z);
+    memcpy(z + 2 * (n + 1 - pairs), hi + 2 * (RPPG__VF - pairs), pairs * 2 * sizeof *z);
+  } else for (;;) {
+    const size_t c = n - k - (RPPG__VF - 1);
+    RPPG__CALL(rppg_dsp__fft_unbins)(in + 2 * k, in + 2 * c, w + k, w + pairs + k, z + 2 * k, z + 2 * c);
+    k += RPPG__VF;
+    if (k >= pairs) break;
+    if (k + RPPG__VF > pairs) k = pairs - RPPG__VF;
+  }
+  z[0] = (in[0] - in[2 * n]) * 0.5f; /* the imaginary parts of these two bins do not count */
+  z[1] = (in[0] + in[2 * n]) * 0.5f;
+  if (n % 2 == 0) {
+    z[n] = 0.0f - in[n + 1];
+    z[n + 1] = in[n];
+  }
+}
 
 /* ---- end of pass ---------------------------------------------------------------------------------------- */
 #define RPPG__UNBIND
@@ -602,6 +1243,21 @@ RPPG__FN(void, rppg_dsp__slide)(const float *x, const float *h, size_t taps, flo
 #undef rppg__vf_add
 #undef rppg__vf_sub
 #undef rppg__vf_mul
+#undef rppg__vf_load_lanes
+#undef rppg__vf_even
+#undef rppg__vf_odd
+#undef rppg__vf_zip_lo
+#undef rppg__vf_zip_hi
+#undef rppg__vf_rev
+#undef rppg__vc
+#undef rppg__vc_add
+#undef rppg__vc_sub
+#undef rppg__vc_add_i
+#undef rppg__vc_sub_i
+#undef rppg__vc_mul
+#undef rppg__vc_scale
+#undef rppg__vc_load
+#undef rppg__vc_store
 #undef RPPG__FN
 #undef RPPG__SUB
 #undef RPPG__CALL
@@ -662,10 +1318,17 @@ static rppg_isa rppg__isa_detect(void) { return RPPG_ISA_BASE; }
 typedef struct rppg_dsp__kernels {
   float (*dot)(const float *a, const float *b, size_t n);
   void (*slide)(const float *x, const float *h, size_t taps, float *y, size_t n);
-  /* @FFT-TABLE-TYPES@ */
+  float *(*fft_core)(const rppg_dsp_fft *f, const float *in);
+  void (*fft_unweave)(const float *z, size_t n, float *re, float *im);
+  void (*fft_weave)(const float *re, const float *im, size_t n, float scale, float *z);
+  void (*fft_product)(const float *x, const float *w, size_t n, float si, float *z);
+  void (*fft_split)(float *re, float *im, size_t n, const float *w, float *out);
+  void (*fft_merge)(const float *in, const float *w, size_t n, float *z);
 } rppg_dsp__kernels;
 
-#define RPPG__ROW(isa) { rppg_dsp__dot_##isa, rppg_dsp__slide_##isa }
+#define RPPG__ROW(isa) { rppg_dsp__dot_##isa, rppg_dsp__slide_##isa, \
+  rppg_dsp__fft_core_##isa, rppg_dsp__fft_unweave_##isa, rppg_dsp__fft_weave_##isa, \
+  rppg_dsp__fft_product_##isa, rppg_dsp__fft_split_##isa, rppg_dsp__fft_merge_##isa }
 static const rppg_dsp__kernels rppg_dsp__table[] = {
   RPPG__ROW(base),
 #if defined(RPPG__DISPATCH)
@@ -779,7 +1442,366 @@ static double rppg__sqrt(double x)
 #  define rppg__sqrt(x) sqrt(x)
 #endif
 
-/* @FFT-IMPL@ */
+/* sin(pi x) and cos(pi x): x = q / 2 + t with integer q and |t| <= 1/4, exactly; then the Taylor series,
+   cut where the next term is below 2^-63. Error below 1 ulp, and exact at multiples of 1/2. */
+static void rppg__sincospi(double x, double *s, double *c)
+{
+  static const double S[] = { /* (-1)^k pi^(2k+1) / (2k+1)! */
+    3.141592653589793, -5.16771278004997, 2.5501640398773455,
+    -0.5992645293207921, 0.08214588661112823, -0.0073704309457143504,
+    0.00046630280576761255, -2.1915353447830217e-05, 7.952054001475513e-07 };
+  static const double C[] = { /* (-1)^k pi^(2k) / (2k)!, k >= 1 */
+    -4.934802200544679, 4.0587121264167685, -1.3352627688545895,
+    0.2353306303588932, -0.02580689139001406, 0.0019295743094039231,
+    -0.0001046381049248457, 4.303069587032947e-06, -1.3878952462213771e-07 };
+  double t, u, ps, pc;
+  int64_t q;
+  int i;
+  if (!(x > -9007199254740992.0 && x < 9007199254740992.0)) { /* 2^53: even, infinite or NaN */
+    *s = x - x;
+    *c = 1.0 + (x - x);
+    return;
+  }
+  q = (int64_t)(2.0 * x + (x < 0.0 ? -0.5 : 0.5));
+  t = x - 0.5 * (double)q;
+  u = t * t;
+  ps = S[8];
+  pc = C[8];
+  for (i = 7; i >= 0; i--) {
+    ps = ps * u + S[i];
+    pc = pc * u + C[i];
+  }
+  ps *= t;
+  pc = pc * u + 1.0;
+  *s = q & 1 ? pc : ps;
+  *c = q & 1 ? ps : pc;
+  if (q & 2) *s = -*s;
+  if ((q + 1) & 2) *c = -*c;
+}
+
+/* ---- FFT and what is built on it ------------------------------------------------------------------------------- */
+
+/* w = scale * e^(-pi i x) */
+static void rppg_dsp__turn(double x, double scale, float *w, size_t im)
+{
+  double s, c;
+  rppg__sincospi(x, &s, &c);
+  w[0] = (float)(c * scale);
+  w[im] = (float)(-s * scale);
+}
+
+/* n = product of f->radix, or 0. Powers of two lead, since only they can start quickly: 8 8 .. then
+   4, 4 4 or 2; a lone 2 goes last. */
+static int rppg_dsp__fft_factor(rppg_dsp_fft *f, size_t n)
+{
+  size_t two = 0;
+  int i = 0;
+  for (; n % 2 == 0; n /= 2) two++;
+  for (; two > 4 || two == 3; two -= 3) f->radix[i++] = 8;
+  if (two == 4) { /* 4 4 needs s = 8 before it */
+    f->radix[i] = (unsigned char)(i ? 4 : 8);
+    f->radix[i + 1] = (unsigned char)(i ? 4 : 2);
+    i += 2;
+  }
+  if (two == 2) f->radix[i++] = 4;
+  for (; n % 5 == 0; n /= 5) f->radix[i++] = 5;
+  for (; n % 3 == 0; n /= 3) f->radix[i++] = 3;
+  if (two == 1) f->radix[i++] = 2;
+  f->passes = i;
+  return n == 1;
+}
+
+/* The tables of the passes. */
+static void rppg_dsp__fft_fill(const rppg_dsp_fft *f)
+{
+  const size_t n = f->core;
+  float *w = f->turns;
+  size_t s = 1, p, k, i;
+  int pass;
+  for (pass = 0; pass < f->passes; pass++) {
+    const size_t r = f->radix[pass], step = n / r;
+    const double unit = 2.0 / (double)(n / s); /* half turns */
+    for (k = 1; k < r; k++) {
+      if (RPPG_DSP__LOW(r, s)) {
+        for (i = 0; i < step; i++)
+          rppg_dsp__turn((double)(i / s * k) * unit, 1.0, w + i / 16 * (r - 1) * 32 + (k - 1) * 32 + i % 16, 16);
+      } else {
+        for (p = 0; p < step / s; p++)
+          rppg_dsp__turn((double)(p * k) * unit, 1.0, w + (p * (r - 1) + k - 1) * 2, 1);
+      }
+    }
+    w += rppg_dsp__fft_turns_base(n, r, s);
+    s *= r;
+  }
+}
+
+/* ins, outs and chirped are set; with a NULL block this only counts. */
+static void rppg_dsp__fft_layout(rppg_dsp_fft *f, rppg__arena *a)
+{
+  const size_t pairs = (f->outs + 1) / 2;
+  size_t turns = 0, s = 1, i;
+  f->core = f->outs;
+  if (f->chirped) { /* the least 4, 5, 6 or 8 times a power of two that holds the convolution */
+    const size_t need = f->ins + f->outs - 1;
+    size_t p = 4, c;
+    while (8 * p < need) p *= 2;
+    for (c = 4; c * p < need; c++) { }
+    f->core = (c == 7 ? 8 : c) * p;
+  }
+  rppg_dsp__fft_factor(f, f->core);
+  for (i = 0; (int)i < f->passes; s *= f->radix[i++])
+    turns += rppg_dsp__fft_turns_base(f->core, f->radix[i], s);
+  /* 16 floats before and 128 behind: the room that the kernels ask for, 8 * 16 at most */
+  f->stride = (f->core + 16 + 128 + 15) / 16 * 16;
+  f->a = (float *)rppg__take(a, 2 * f->stride, sizeof(float));
+  f->b = (float *)rppg__take(a, 2 * f->stride, sizeof(float));
+  if (f->a && f->b) { f->a += 16; f->b += 16; }
+  f->turns = (float *)rppg__take(a, turns + 16, sizeof(float));
+  f->split = f->chirp_in = f->chirp_out = f->filter = f->buf = NULL;
+  if (f->real_even) f->split = (float *)rppg__take(a, 2 * pairs + 16, sizeof(float));
+  if (f->chirped) {
+    f->chirp_in = (float *)rppg__take(a, 2 * f->ins, sizeof(float));
+    f->chirp_out = (float *)rppg__take(a, 2 * f->outs, sizeof(float));
+    f->filter = (float *)rppg__take(a, 2 * f->core, sizeof(float));
+    f->buf = (float *)rppg__take(a, 2 * f->core, sizeof(float));
+  }
+  f->kernels = &rppg_dsp__table[rppg_isa_best()];
+}
+
+static const rppg_dsp__kernels *rppg_dsp__fft_kernels(const rppg_dsp_fft *f)
+{
+  return (const rppg_dsp__kernels *)f->kernels;
+}
+
+/* The transform: interleaved in[ins], which may be f->b, to split numbers at the address returned,
+   im f->stride behind re, with some room before and behind. */
+static float *rppg_dsp__fft_run(const rppg_dsp_fft *f, const float *in)
+{
+  const rppg_dsp__kernels *k = rppg_dsp__fft_kernels(f);
+  float *z;
+  if (!f->chirped) return k->fft_core(f, in);
+  /* chirp_out * (filter convolved with chirp_in * in), the inverse as conj(forward(conj)) */
+  k->fft_product(in, f->chirp_in, f->ins, 1.0f, f->buf);
+  memset(f->buf + 2 * f->ins, 0, (f->core - f->ins) * 2 * sizeof(float));
+  z = k->fft_core(f, f->buf);
+  k->fft_weave(z, z + f->stride, f->core, 1.0f, f->buf);
+  k->fft_product(f->buf, f->filter, f->core, -1.0f, f->buf);
+  z = k->fft_core(f, f->buf);
+  k->fft_weave(z, z + f->stride, f->outs, 1.0f, f->buf);
+  k->fft_product(f->buf, f->chirp_out, f->outs, -1.0f, f->buf);
+  k->fft_unweave(f->buf, f->outs, f->a, f->a + f->stride);
+  return f->a;
+}
+
+/* x mod 2 in units of 2^-63, so that sums and products of phases wrap by themselves. */
+static uint64_t rppg_dsp__phase(double x)
+{
+  x -= 2.0 * (double)(int64_t)(x * 0.5);
+  if (x < 0.0) x += 2.0;
+  return x < 2.0 ? (uint64_t)(x * 9223372036854775808.0 + 0.5) : 0;
+}
+
+/* The phase of the chirp at j in half turns: j^2 / n if n is not 0, else a j + d j^2. */
+static double rppg_dsp__fft_phase(uint64_t j, uint64_t n, uint64_t a, uint64_t d)
+{
+  if (n) return (double)(j * j % (2 * n)) / (double)n;
+  return (double)(a * j + d * j * j) * (1.0 / 9223372036854775808.0);
+}
+
+/* The tables of the chirp; those of the passes are there. */
+static void rppg_dsp__fft_fill_chirp(const rppg_dsp_fft *f, uint64_t n, uint64_t a, uint64_t d)
+{
+  const rppg_dsp__kernels *k = rppg_dsp__fft_kernels(f);
+  const double scale = 1.0 / (double)f->core;
+  float *z = f->buf;
+  size_t j;
+  for (j = 0; j < f->ins; j++)
+    rppg_dsp__turn(rppg_dsp__fft_phase(j, n, a, d), 1.0, f->chirp_in + 2 * j, 1);
+  for (j = 0; j < f->outs; j++)
+    rppg_dsp__turn(-rppg_dsp__fft_phase(j, n, 0, d), 1.0, f->chirp_out + 2 * j, 1);
+  memset(z, 0, 2 * f->core * sizeof *z);
+  for (j = 0; j < f->ins || j < f->outs; j++) {
+    float w[2];
+    rppg_dsp__turn(-rppg_dsp__fft_phase(j, n, 0, d), scale, w, 1);
+    if (j < f->outs) memcpy(z + 2 * j, w, sizeof w);
+    if (j < f->ins && j > 0) memcpy(z + 2 * (f->core - j), w, sizeof w);
+  }
+  z = k->fft_core(f, f->buf);
+  k->fft_weave(z, z + f->stride, f->core, 1.0f, f->filter);
+}
+
+/* Everything of the object but the tables; 0 for a config that is refused. */
+static int rppg_dsp__fft_plan(rppg_dsp_fft *f, rppg__arena *a, const rppg_dsp_fft_config *config)
+{
+  if (!config || config->n < 1 || config->n > RPPG_DSP_FFT_MAX) return 0;
+  memset(f, 0, sizeof *f);
+  f->n = config->n;
+  f->complex_input = config->complex_input != 0;
+  f->real_even = !f->complex_input && f->n % 2 == 0;
+  f->ins = f->outs = f->real_even ? f->n / 2 : f->n;
+  f->chirped = !rppg_dsp__fft_factor(f, f->outs);
+  rppg_dsp__fft_layout(f, a);
+  return 1;
+}
+
+RPPG_DEF size_t rppg_dsp_fft_mem_size(const rppg_dsp_fft_config *config)
+{
+  rppg__arena a;
+  rppg_dsp_fft f;
+  rppg__arena_begin(&a, NULL, 0);
+  return rppg_dsp__fft_plan(&f, &a, config) ? rppg__arena_size(&a) : 0;
+}
+
+RPPG_DEF rppg_status rppg_dsp_fft_init(rppg_dsp_fft *fft, const rppg_dsp_fft_config *config, void *mem,
+  size_t size)
+{
+  rppg__arena a;
+  rppg_dsp_fft f;
+  if (!fft || !mem) return RPPG_ERR_ARG;
+  rppg__arena_begin(&a, mem, size);
+  if (!rppg_dsp__fft_plan(&f, &a, config)) return RPPG_ERR_ARG;
+  if (a.failed || size < rppg_dsp_fft_mem_size(config)) return RPPG_ERR_SPACE;
+  *fft = f;
+  memset(mem, 0, size);
+  rppg_dsp__fft_fill(fft);
+  if (fft->real_even) {
+    const size_t pairs = (fft->outs + 1) / 2;
+    size_t k;
+    for (k = 0; k < pairs; k++)
+      rppg_dsp__turn((double)k / (double)fft->outs, 0.5, fft->split + k, pairs);
+  }
+  if (fft->chirped) rppg_dsp__fft_fill_chirp(fft, fft->outs, 0, 0);
+  return RPPG_OK;
+}
+
+RPPG_DEF void rppg_dsp_fft_forward(const rppg_dsp_fft *fft, const float *in, float *out)
+{
+  const rppg_dsp__kernels *k = rppg_dsp__fft_kernels(fft);
+  const size_t n = fft->n;
+  float *z;
+  size_t i;
+  if (fft->complex_input) {
+    z = rppg_dsp__fft_run(fft, in);
+    k->fft_weave(z, z + fft->stride, n, 1.0f, out);
+  } else if (fft->real_even) {
+    z = rppg_dsp__fft_run(fft, in);
+    k->fft_split(z, z + fft->stride, fft->outs, fft->split, out);
+  } else {
+    for (i = 0; i < n; i++) {
+      fft->b[2 * i] = in[i];
+      fft->b[2 * i + 1] = 0.0f;
+    }
+    z = rppg_dsp__fft_run(fft, fft->b);
+    k->fft_weave(z, z + fft->stride, n / 2 + 1, 1.0f, out);
+  }
+}
+
+/* The inverse is the forward transform with re and im exchanged before and after. */
+RPPG_DEF void rppg_dsp_fft_inverse(const rppg_dsp_fft *fft, const float *in, float *out)
+{
+  const rppg_dsp__kernels *k = rppg_dsp__fft_kernels(fft);
+  const size_t n = fft->n;
+  const float scale = (float)(1.0 / (double)fft->outs);
+  float *b = fft->b, *z;
+  size_t i;
+  if (fft->real_even) {
+    k->fft_merge(in, fft->split, fft->outs, b);
+  } else if (fft->complex_input) {
+    for (i = 0; i < n; i++) {
+      b[2 * i] = in[2 * i + 1];
+      b[2 * i + 1] = in[2 * i];
+    }
+  } else {
+    b[0] = 0.0f;
+    b[1] = in[0];
+    for (i = 1; i <= n / 2; i++) {
+      b[2 * i] = in[2 * i + 1];
+      b[2 * (n - i)] = 0.0f - in[2 * i + 1];
+      b[2 * i + 1] = b[2 * (n - i) + 1] = in[2 * i];
+    }
+  }
+  z = rppg_dsp__fft_run(fft, b);
+  if (fft->complex_input || fft->real_even) k->fft_weave(z + fft->stride, z, fft->outs, scale, out);
+  else for (i = 0; i < n; i++) out[i] = z[fft->stride + i] * scale;
+}
+
+static int rppg_dsp__zoom_plan(rppg_dsp_fft *f, rppg__arena *a, const rppg_dsp_zoom_config *c)
+{
+  if (!c || c->n < 1 || c->m < 1 || c->n > RPPG_DSP_FFT_MAX || c->m > RPPG_DSP_FFT_MAX) return 0;
+  if (c->n + c->m - 1 > RPPG_DSP_FFT_MAX || !(c->rate_hz > 0.0)) return 0;
+  if (!(c->f0_hz >= -c->rate_hz && c->f0_hz <= c->rate_hz)) return 0;
+  if (!(c->f1_hz >= -c->rate_hz && c->f1_hz <= c->rate_hz)) return 0;
+  memset(f, 0, sizeof *f);
+  f->n = f->ins = c->n;
+  f->outs = c->m;
+  f->chirped = 1;
+  rppg_dsp__fft_layout(f, a);
+  return 1;
+}
+
+RPPG_DEF size_t rppg_dsp_zoom_mem_size(const rppg_dsp_zoom_config *config)
+{
+  rppg__arena a;
+  rppg_dsp_fft f;
+  rppg__arena_begin(&a, NULL, 0);
+  return rppg_dsp__zoom_plan(&f, &a, config) ? rppg__arena_size(&a) : 0;
+}
+
+RPPG_DEF rppg_status rppg_dsp_zoom_init(rppg_dsp_zoom *zoom, const rppg_dsp_zoom_config *config,
+  void *mem, size_t size)
+{
+  rppg__arena a;
+  rppg_dsp_fft f;
+  double step = 0.0;
+  if (!zoom || !mem) return RPPG_ERR_ARG;
+  rppg__arena_begin(&a, mem, size);
+  if (!rppg_dsp__zoom_plan(&f, &a, config)) return RPPG_ERR_ARG;
+  if (a.failed || size < rppg_dsp_zoom_mem_size(config)) return RPPG_ERR_SPACE;
+  zoom->fft = f;
+  memset(mem, 0, size);
+  rppg_dsp__fft_fill(&f);
+  if (config->m > 1) step = (config->f1_hz - config->f0_hz) / (double)(config->m - 1) / config->rate_hz;
+  rppg_dsp__fft_fill_chirp(&f, 0, rppg_dsp__phase(2.0 * config->f0_hz / config->rate_hz),
+    rppg_dsp__phase(step));
+  return RPPG_OK;
+}
+
+RPPG_DEF void rppg_dsp_zoom_run(const rppg_dsp_zoom *zoom, const float *x, float *out)
+{
+  const rppg_dsp_fft *f = &zoom->fft;
+  float *z;
+  size_t i;
+  for (i = 0; i < f->n; i++) {
+    f->b[2 * i] = x[i];
+    f->b[2 * i + 1] = 0.0f;
+  }
+  z = rppg_dsp__fft_run(f, f->b);
+  rppg_dsp__fft_kernels(f)->fft_weave(z, z + f->stride, f->outs, 1.0f, out);
+}
+
+RPPG_DEF void rppg_dsp_goertzel(const float *x, size_t n, double hz, double rate_hz, double out[2])
+{
+  double s, c, sh, ch, k, u = 0.0, d = 0.0;
+  rppg__sincospi(2.0 * hz / rate_hz, &s, &c);
+  rppg__sincospi(hz / rate_hz, &sh, &ch);
+  if (c > 0.0) { /* u[j] = x[j] + 2 cos u[j+1] - u[j+2], d[j] = u[j] - u[j+1] */
+    k = -4.0 * sh * sh;
+    while (n-- > 1) {
+      d = d + k * u + (double)x[n];
+      u = d + u;
+    }
+  } else { /* d[j] = u[j] + u[j+1] */
+    k = 4.0 * ch * ch;
+    while (n-- > 1) {
+      d = k * u - d + (double)x[n];
+      u = d - u;
+    }
+  }
+  if (n != 0) { out[0] = out[1] = 0.0; return; } /* n was 0 and wrapped */
+  d = (c > 0.0 ? d : -d) + k * u + (double)x[0];
+  out[0] = d - 0.5 * k * u;
+  out[1] = -s * u;
+}
 
 #define RPPG__PI 3.14159265358979323846
 
