@@ -552,12 +552,13 @@ typedef struct rppg__box { int x0, x1, y0, y1; } rppg__box; /* bytes and rows of
 static int rppg__min(int a, int b) { return a < b ? a : b; }
 static int rppg__max(int a, int b) { return a > b ? a : b; }
 
+static int rppg__clip(int64_t x, int size) { return x < 0 ? 0 : x > size ? size : (int)x; }
+
 /* The cells of a plane that a rectangle touches; all zero if there is none. */
 static rppg__box rppg__cut(const rppg_rect *r, const rppg_frame *f, const rppg__plane *p)
 {
-  const int64_t right = (int64_t)r->x + r->w, bottom = (int64_t)r->y + r->h;
-  const int x0 = rppg__max(r->x, 0), x1 = right < f->width ? (int)right : f->width;
-  const int y0 = rppg__max(r->y, 0), y1 = bottom < f->height ? (int)bottom : f->height;
+  const int x0 = rppg__clip(r->x, f->width), x1 = rppg__clip((int64_t)r->x + r->w, f->width);
+  const int y0 = rppg__clip(r->y, f->height), y1 = rppg__clip((int64_t)r->y + r->h, f->height);
   rppg__box b = { 0, 0, 0, 0 };
   if (x0 >= x1 || y0 >= y1) return b;
   b.x0 = x0 / p->pixels * p->bytes;
