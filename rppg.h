@@ -165,17 +165,17 @@ typedef enum rppg_layout {
 typedef struct rppg_part { float x, y, w, h; } rppg_part;
 
 /* How many rectangles a fixed layout has; 0 for a value that is no layout. Cost: O(1). */
-RPPG_DEF size_t rppg_layout_size(rppg_layout layout);
+RPPG_DEF size_t rppg_layout_size(int layout);
 
 /* Rectangles of a fixed layout on a face.
 
-   layout  in   see the table above
+   layout  in   rppg_layout; see the table above
    face    in   pixels; a good face box, see above
    out     out  [rppg_layout_size(layout)]  in the order of the table
 
    Returns RPPG_OK; RPPG_ERR_ARG for a NULL, an unknown layout or a bad box.
    Exact. Cost: O(1).                                                                         */
-RPPG_DEF rppg_status rppg_layout_fixed(rppg_layout layout, const rppg_rect *face, rppg_rect *out);
+RPPG_DEF rppg_status rppg_layout_fixed(int layout, const rppg_rect *face, rppg_rect *out);
 
 /* Rectangles of a list of parts of one's own on a face.
 
@@ -720,14 +720,14 @@ static int rppg__round(double x)
   return i - (up < (double)i);
 }
 
-RPPG_DEF size_t rppg_layout_size(rppg_layout layout)
+RPPG_DEF size_t rppg_layout_size(int layout)
 {
   if (layout == RPPG_LAYOUT_FACE6) return 6;
   if (layout == RPPG_LAYOUT_CHEEKS) return 3;
   return layout == RPPG_LAYOUT_WHOLE ? 1 : 0;
 }
 
-RPPG_DEF rppg_status rppg_layout_fixed(rppg_layout layout, const rppg_rect *face, rppg_rect *out)
+RPPG_DEF rppg_status rppg_layout_fixed(int layout, const rppg_rect *face, rppg_rect *out)
 {
   const size_t n = rppg_layout_size(layout);
   const rppg_part *parts = layout == RPPG_LAYOUT_CHEEKS ? rppg__cheeks

@@ -395,7 +395,7 @@ static void test_layouts(void)
   int i, rows, cols, bad = 0;
   memcpy(&nan, &nan_bits, 4);
   CHECK(rppg_layout_size(RPPG_LAYOUT_FACE6) == 6 && rppg_layout_size(RPPG_LAYOUT_CHEEKS) == 3 &&
-        rppg_layout_size(RPPG_LAYOUT_WHOLE) == 1 && rppg_layout_size((rppg_layout)3) == 0, "sizes of layouts");
+        rppg_layout_size(RPPG_LAYOUT_WHOLE) == 1 && rppg_layout_size(3) == 0, "sizes of layouts");
   CHECK(rppg_layout_fixed(RPPG_LAYOUT_FACE6, &face, r) == RPPG_OK && is(&r[0], 78, 76, 24, 40) &&
         is(&r[1], 82, 44, 16, 32) && is(&r[2], 56, 76, 22, 28) && is(&r[3], 102, 76, 22, 28) &&
         is(&r[4], 60, 0, 60, 160) && is(&r[5], 40, -20, 100, 200), "six facial ROIs");
@@ -432,7 +432,7 @@ static void test_layouts(void)
     bad += rppg_layout_parts(&q, 1, &face, r) != RPPG_ERR_ARG;
   }
   CHECK(bad == 0, "bad parts are refused");
-  CHECK(rppg_layout_fixed((rppg_layout)7, &face, r) == RPPG_ERR_ARG && rppg_layout_grid(0, 1, &face, r) == RPPG_ERR_ARG &&
+  CHECK(rppg_layout_fixed(7, &face, r) == RPPG_ERR_ARG && rppg_layout_grid(0, 1, &face, r) == RPPG_ERR_ARG &&
         rppg_layout_grid(1, 257, &face, r) == RPPG_ERR_ARG && rppg_layout_grid(1, 1, &face, NULL) == RPPG_ERR_ARG &&
         rppg_layout_fixed(RPPG_LAYOUT_WHOLE, NULL, r) == RPPG_ERR_ARG && rppg_layout_parts(parts, 0, &face, NULL) == RPPG_OK,
         "other arguments of layouts");
