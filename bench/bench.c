@@ -1,0 +1,272 @@
+/* Kernels and whole calls against what the machine could do: cc -O2 bench/bench.c -lm && ./a.out
+   Usage: bench [-r ROUNDS] [-o FILE.json] [NAME]     only cases whose name contains NAME
+   Prints a table and writes build/bench.json: median and least time of one run, the work in it, the
+   machine's limit in work per ns, and ratio = (work / min_ns) / limit. The limit of each case is
+   measured in the same rounds, by a loop that does the least that any code for the job must do. */
+#define _POSIX_C_SOURCE 199309L
+#define RPPG_IMPLEMENTATION
+#define RPPG_TESTING
+#include "../rppg.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static volatile uint64_t sink; /* what keeps the work alive */
+static rppg_isa isa;           /* of the case that runs */
+
+/* ---- limit: add all bytes of rectangles, whatever they mean ------------------------------------------- */
+
+typedef struct area { const uint8_t *p; ptrdiff_t stride; int bytes, rows; } area;
+static area areas[3];
+
+#if defined(RPPG__DISPATCH)
+#define ADD_BYTES(name, target, V, W, zero, load, sad, add)                             \
+  static RPPG__ATTR(target) uint64_t name(const area *a)                                \
+  {                                                                                     \
+    V s0 = zero, s1 = zero, s2 = zero, s3 = zero;                                       \
+    uint64_t t[W / 8], sum = 0;                                                         \
+    int r, x, k;                                                                        \
+    for (r = 0; r < a->rows; r++) {                                                     \
+      const uint8_t *p = a->p + r * a->stride;                                          \
+      for (x = 0; x + 4 * W <= a->bytes; x += 4 * W) {                                  \
+        s0 = add(s0, sad(load((const void *)(p + x)), zero));                           \
+        s1 = add(s1, sad(load((const void *)(p + x + W)), zero));                       \
+        s2 = add(s2, sad(load((const void *)(p + x + 2 * W)), zero));                   \
+        s3 = add(s3, sad(load((const void *)(p + x + 3 * W)), zero));                   \
+      }                                                                                 \
+      for (; x + W <= a->bytes; x += W) s0 = add(s0, sad(load((const void *)(p + x)), zero)); \
+      if (x < a->bytes) s1 = add(s1, sad(load((const void *)(p + a->bytes - W)), zero)); \
+    }                                                                                   \
+    s0 = add(add(s0, s1), add(s2, s3));                                                 \
+    memcpy(t, &s0, sizeof t);                                                           \
+    for (k = 0; k < W / 8; k++) sum += t[k];                                            \
+    return sum;                                                                         \
+  }
+#define LOAD128(p) _mm_loadu_si128((const __m128i *)(p))
+#define LOAD256(p) _mm256_loadu_si256((const __m256i *)(p))
+ADD_BYTES(add_bytes_base, "sse2", __m128i, 16, _mm_setzero_si128(), LOAD128, _mm_sad_epu8, _mm_add_epi64)
+ADD_BYTES(add_bytes_avx2, "avx2", __m256i, 32, _mm256_setzero_si256(), LOAD256, _mm256_sad_epu8,
+          _mm256_add_epi64)
+ADD_BYTES(add_bytes_avx512, "avx512f,avx512bw", __m512i, 64, _mm512_setzero_si512(),
+          _mm512_loadu_si512, _mm512_sad_epu8, _mm512_add_epi64)
+
+static void limit_bytes(void)
+{
+  int i;
+  for (i = 0; i < 3; i++) {
+    if (areas[i].rows == 0) continue;
+    sink += isa == RPPG_ISA_AVX512 ? add_bytes_avx512(&areas[i])
+          : isa == RPPG_ISA_AVX2 ? add_bytes_avx2(&areas[i]) : add_bytes_base(&areas[i]);
+  }
+}
+#else
+#define limit_bytes NULL /* no such loop was written for this machine: limit 0 */
+#endif
+
+/* ---- frames ------------------------------------------------------------------------------------------------ */
+
+enum { WIDTH = 640, HEIGHT = 480, FRAMES = 64 };
+static uint8_t *pixels; /* FRAMES frames of four bytes a pixel */
+static rppg_frame frame;
+static rppg_rect rois[256];
+static rppg_sums sums[256];
+static size_t roi_count;
+static int turn;
+
+/* Looks at one frame; returns the bytes of the box in it and leaves them in areas[]. */
+static double look(int format, int number, rppg_rect box)
+{
+  double bytes = 0.0;
+  const rppg__format *f;
+  uint8_t *at = pixels + (size_t)number * WIDTH * HEIGHT * 4;
+  int i;
+  memset(&frame, 0, sizeof frame);
+  memset(areas, 0, sizeof areas);
+  frame.format = format;
+  frame.width = WIDTH;
+  frame.height = HEIGHT;
+  f = rppg__format_of(&frame);
+  for (i = 0; i < f->planes; i++) {
+    const rppg__plane *p = &f->plane[i];
+    const rppg__box b = rppg__cut(&box, &frame, p);
+    frame.planes[i] = at;
+    frame.strides[i] = WIDTH / p->pixels * p->bytes;
+    at += frame.strides[i] * (HEIGHT / p->rows);
+    areas[i].p = frame.planes[i] + b.y0 * frame.strides[i] + b.x0;
+    areas[i].stride = frame.strides[i];
+    areas[i].bytes = b.x1 - b.x0;
+    areas[i].rows = b.y1 - b.y0;
+    bytes += (double)areas[i].bytes * areas[i].rows;
+  }
+  return bytes;
+}
+
+static const rppg_rect face = { 170, 90, 300, 300 }, small = { 290, 200, 64, 64 };
+static const rppg_rect narrow = { 301, 100, 5, 300 }, whole = { 0, 0, WIDTH, HEIGHT };
+
+static double one(int format, rppg_rect box)
+{
+  roi_count = 1;
+  rois[0] = box;
+  return look(format, 0, box);
+}
+static double setup_300(int format) { return one(format, face); }
+static double setup_64(int format) { return one(format, small); }
+static double setup_narrow(int format) { return one(format, narrow); }
+static double setup_six(int format)
+{
+  roi_count = 6;
+  rppg_layout_fixed(RPPG_LAYOUT_FACE6, &face, rois);
+  return look(format, 0, face);
+}
+static double setup_grid(int format)
+{
+  roi_count = 16 * 12;
+  rppg_layout_grid(12, 16, &whole, rois);
+  return look(format, 0, whole);
+}
+static void run_sums(void) { sink += (uint64_t)rppg_roi_sums(&frame, rois, roi_count, sums) + sums[0].sum[0]; }
+static void run_single(void)
+{
+  size_t i;
+  for (i = 0; i < roi_count; i++) rppg_roi_sums(&frame, &rois[i], 1, &sums[i]);
+  sink += sums[0].sum[0];
+}
+/* Another frame each time: from memory, as a camera leaves it. */
+static void run_cold(void)
+{
+  turn = (turn + 1) % FRAMES;
+  look(frame.format, turn, rois[0]);
+  run_sums();
+}
+static void limit_cold(void)
+{
+  turn = (turn + 1) % FRAMES;
+  look(frame.format, turn, rois[0]);
+#if defined(RPPG__DISPATCH)
+  limit_bytes();
+#endif
+}
+
+/* ---- cases: add yours here ------------------------------------------------------------------------------------ */
+
+typedef struct bench_case {
+  const char *name;
+  double (*setup)(int arg); /* prepares one run; returns its work */
+  int arg;
+  void (*run)(void);
+  void (*limit)(void); /* the same work at the machine's rate; NULL if unknown */
+  const char *unit;
+} bench_case;
+
+static const bench_case cases[] = {
+  { "mean_300x300/RGB24", setup_300, RPPG_RGB24, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/BGRA", setup_300, RPPG_BGRA, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/NV12", setup_300, RPPG_NV12, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/I420", setup_300, RPPG_I420, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/YUYV", setup_300, RPPG_YUYV, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/GRAY8", setup_300, RPPG_GRAY8, run_sums, limit_bytes, "byte" },
+  { "mean_300x300_cold/RGB24", setup_300, RPPG_RGB24, run_cold, limit_cold, "byte" },
+  { "mean_300x300_cold/NV12", setup_300, RPPG_NV12, run_cold, limit_cold, "byte" },
+  { "mean_64x64/RGB24", setup_64, RPPG_RGB24, run_sums, limit_bytes, "byte" },
+  { "mean_64x64/NV12", setup_64, RPPG_NV12, run_sums, limit_bytes, "byte" },
+  { "mean_5x300/RGB24", setup_narrow, RPPG_RGB24, run_sums, NULL, "byte" },
+  { "six_rois/RGB24", setup_six, RPPG_RGB24, run_sums, limit_bytes, "byte" },
+  { "six_rois/BGRA", setup_six, RPPG_BGRA, run_sums, limit_bytes, "byte" },
+  { "six_rois/NV12", setup_six, RPPG_NV12, run_sums, limit_bytes, "byte" },
+  { "six_rois/I420", setup_six, RPPG_I420, run_sums, limit_bytes, "byte" },
+  { "six_rois/YUYV", setup_six, RPPG_YUYV, run_sums, limit_bytes, "byte" },
+  { "six_rois_one_by_one/RGB24", setup_six, RPPG_RGB24, run_single, limit_bytes, "byte" },
+  { "six_rois_one_by_one/BGRA", setup_six, RPPG_BGRA, run_single, limit_bytes, "byte" },
+  { "six_rois_one_by_one/NV12", setup_six, RPPG_NV12, run_single, limit_bytes, "byte" },
+  { "six_rois_one_by_one/I420", setup_six, RPPG_I420, run_single, limit_bytes, "byte" },
+  { "six_rois_one_by_one/YUYV", setup_six, RPPG_YUYV, run_single, limit_bytes, "byte" },
+  { "grid_16x12/RGB24", setup_grid, RPPG_RGB24, run_sums, limit_bytes, "byte" },
+  { "grid_16x12/NV12", setup_grid, RPPG_NV12, run_sums, limit_bytes, "byte" },
+};
+
+/* ---- timing ----------------------------------------------------------------------------------------------------- */
+
+static double now_ns(void)
+{
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return 1e9 * (double)t.tv_sec + (double)t.tv_nsec;
+}
+
+static double time_of(void (*run)(void), int repeat)
+{
+  const double begin = now_ns();
+  int i;
+  for (i = 0; i < repeat; i++) run();
+  return (now_ns() - begin) / repeat;
+}
+
+static int by_size(const void *a, const void *b)
+{
+  const double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+enum { ROUNDS_MAX = 10000 };
+
+int main(int argc, char **argv)
+{
+  static double t[ROUNDS_MAX];
+  const char *only = "", *path = "build/bench.json";
+  int rounds = 200, i, r, any = 0;
+  size_t k;
+  FILE *json;
+  for (i = 1; i < argc; i++) {
+    if (strcmp(argv[i], "-r") == 0 && i + 1 < argc) rounds = atoi(argv[++i]);
+    else if (strcmp(argv[i], "-o") == 0 && i + 1 < argc) path = argv[++i];
+    else if (argv[i][0] != '-') only = argv[i];
+    else rounds = 0;
+  }
+  if (rounds < 1 || rounds > ROUNDS_MAX) {
+    fprintf(stderr, "usage: bench [-r ROUNDS] [-o FILE.json] [NAME]\n");
+    return 2;
+  }
+  json = fopen(path, "w");
+  if (json == NULL) { fprintf(stderr, "bench: cannot write %s\n", path); return 1; }
+  pixels = (uint8_t *)malloc((size_t)FRAMES * WIDTH * HEIGHT * 4);
+  if (pixels == NULL) { fprintf(stderr, "bench: no memory\n"); return 1; }
+  for (k = 0; k < (size_t)FRAMES * WIDTH * HEIGHT * 4; k++) pixels[k] = (uint8_t)(k * 2654435761u >> 13);
+
+  printf("%-28s %-8s %12s %12s %14s %9s %6s\n", "case", "isa", "median ns", "min ns", "rate", "limit", "ratio");
+  fprintf(json, "[");
+  for (k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+    const bench_case *c = &cases[k];
+    const rppg_isa best = rppg_isa_best();
+    if (strstr(c->name, only) == NULL) continue;
+    for (i = (int)best; i >= 0; i--) {
+      double work, limit_ns = 1e30, rate, limit, ratio;
+      int repeat;
+      isa = (rppg_isa)i;
+      rppg__isa_force(isa);
+      work = c->setup(c->arg);
+      time_of(c->run, 3);
+      repeat = 1 + (int)(30000.0 / time_of(c->run, 3)); /* 30 us at least: the clock ticks in ns */
+      for (r = 0; r < rounds; r++) {
+        t[r] = time_of(c->run, repeat);
+        if (c->limit != NULL) {
+          const double l = time_of(c->limit, repeat);
+          if (l < limit_ns) limit_ns = l;
+        }
+      }
+      qsort(t, (size_t)rounds, sizeof t[0], by_size);
+      rate = work / t[0];
+      limit = c->limit != NULL ? work / limit_ns : 0.0;
+      ratio = c->limit != NULL ? rate / limit : 0.0;
+      printf("%-28s %-8s %12.0f %12.0f %8.2f %s/ns %8.2f %6.2f\n", c->name, rppg_isa_name(isa), t[rounds / 2], t[0], rate,
+             c->unit, limit, ratio);
+      fprintf(json, "%s\n{\"name\":\"%s\",\"isa\":\"%s\",\"median_ns\":%.1f,\"min_ns\":%.1f,\"work\":%.0f,\"unit\":\"%s\","
+              "\"limit\":%.4f,\"ratio\":%.4f}", any++ ? "," : "", c->name, rppg_isa_name(isa), t[rounds / 2], t[0], work,
+              c->unit, limit, ratio);
+    }
+    rppg__isa_force(best);
+  }
+  fprintf(json, "\n]\n");
+  free(pixels);
+  return fclose(json) != 0;
+}
