@@ -229,13 +229,231 @@ RPPG_DEF rppg_status rppg_smoother_init(rppg_smoother *s, int length);
    Exact. Cost: O(1).                                                                         */
 RPPG_DEF rppg_status rppg_smoother_push(rppg_smoother *s, const rppg_rect *box, rppg_rect *mean);
 
-/* ---- pulse ----------------------------------------------------------------------------------------- */
+/* ---- pulse methods ------------------------------------------------------------------------------ */
 
-/* @PULSE-DECL@ */
+typedef enum rppg_method {
+  RPPG_POS = 0,     /* plane orthogonal to skin           [Wang2017]                            */
+  RPPG_CHROM = 1,   /* chrominance                        [deHaan2013]                          */
+  RPPG_GREEN = 2,   /* the green channel                  [Verkruysse2008]                      */
+  RPPG_CONTACT = 3  /* finger on the lens: each channel for itself, the session weighs them     */
+} rppg_method;
+
+typedef struct rppg_pulse_config {
+  int method;          /* rppg_method: POS, CHROM or GREEN; a CONTACT signal is GREEN of one channel */
+  double rate_hz;      /* uniform samples per second, 5 <= rate_hz <= 250 */
+  int toolbox;         /* whole signals only: not 0 for rPPG-Toolbox's definition, quirks included */
+} rppg_pulse_config;
+
+/* Streaming pulse extraction. In both POS and CHROM a window of 1.6 s yields three weights g with
+   pulse = g . (R, G, B), and overlapping windows are averaged. A sample's pulse is therefore its
+   colour times the moving mean of g, and g needs only the window's first and second moments: the
+   work for a new frame does not depend on the window's length. Fields are private.               */
+typedef struct rppg_pulse {
+  int method;
+  size_t length;              /* of the window, samples */
+  size_t total, at, fresh;    /* samples so far; ring position; samples since the last refresh */
+  double base[3], sum[3], product[6], weight_sum[3];
+  float *colour;              /* [length][3] */
+  double *weight;             /* [length][3] */
+} rppg_pulse;
+
+/* Samples of a POS or CHROM window: 1.6 s, rounded up  [Wang2017, 4.2]. */
+RPPG_DEF size_t rppg_pulse_window(double rate_hz);
+
+/* Bytes that rppg_pulse_init needs; 0 if it would refuse the config. */
+RPPG_DEF size_t rppg_pulse_mem_size(const rppg_pulse_config *cfg);
+
+/* Prepares a stream in the caller's block, which must outlive it and not move.
+   Returns RPPG_OK, RPPG_ERR_ARG or RPPG_ERR_SPACE; on error p is untouched.                      */
+RPPG_DEF rppg_status rppg_pulse_init(rppg_pulse *p, const rppg_pulse_config *cfg, void *mem,
+                                     size_t mem_size);
+
+/* Takes one sample.
+
+   rgb    in   [3]   mean skin colour, any positive scale common to the whole stream
+   pulse  out  [1]   the sample that is final now, window - 1 samples old: relative change of
+                     reflectance, no unit (GREEN: the grey value of this very sample)
+
+   Returns 1 if a sample came out, 0 while the first window fills.
+   A window with a channel of mean <= 0, or without any change, contributes 0.
+   Exact: same bits on every ISA. Cost: about 80 operations, every window-th call 20 per sample.  */
+RPPG_DEF int rppg_pulse_push(rppg_pulse *p, const float rgb[3], float *pulse);
+
+/* The samples that are not final yet, oldest first, from the windows that have reached them so far.
+
+   pulse  out  [window - 1], the newest without any whole window yet but this one's weights
+
+   Returns how many: 0 until a window is full, then window - 1 (GREEN: always 0).                 */
+RPPG_DEF size_t rppg_pulse_tail(const rppg_pulse *p, float *pulse);
+
+/* Forgets all samples. */
+RPPG_DEF void rppg_pulse_reset(rppg_pulse *p);
+
+/* Doubles of work that rppg_pulse_signal needs; 0 if it would refuse the config. */
+RPPG_DEF size_t rppg_pulse_signal_work(const rppg_pulse_config *cfg, size_t n);
+
+/* Pulse of a whole recording. With cfg->toolbox = 0 the same bits as the stream and its tail, one
+   output a sample. With toolbox = 1 the definition of rPPG-Toolbox (POS_WANG.py, CHROME_DEHAAN.py,
+   GREEN.py), to 1e-5 of the signal's range: POS windows exclude the newest frame, then smoothness
+   priors (lambda 100) and a 0.75 to 3 Hz Butterworth forward and backward; CHROM filters each
+   window from 0.7 to 2.5 Hz and returns fewer samples than it was given.
+
+   rgb      in   [n][3]
+   n        in   n >= the window; the toolbox forms also n > 21
+   pulse    out  [n]; must not overlap rgb
+   n_pulse  out  samples written; may be NULL
+   work     tmp  [rppg_pulse_signal_work(cfg, n)] doubles, any content
+
+   Returns RPPG_OK; RPPG_ERR_ARG for a bad config; RPPG_ERR_DATA if n is too small, a value is not
+   finite, or a toolbox window has a channel of mean 0 or no variation (pulse has any content then).
+   Exact. Cost: O(n), toolbox POS O(n window).                                                    */
+RPPG_DEF rppg_status rppg_pulse_signal(const rppg_pulse_config *cfg, const float *rgb, size_t n,
+                                       float *pulse, size_t *n_pulse, double *work);
 
 /* ---- session --------------------------------------------------------------------------------------- */
 
-/* @SESSION-DECL@ */
+#define RPPG_MAX_ROIS 64
+
+/* Zero selects the default of every field. */
+typedef struct rppg_config {
+  int method;              /* rppg_method; POS */
+  int layout;              /* rppg_layout; the six facial ROIs */
+  const rppg_part *parts;  /* [n_parts] ROIs of your own instead of layout; copied by init */
+  size_t n_parts;          /* up to RPPG_MAX_ROIS */
+  double rate_hz;          /* 30: of the uniform grid that frames are averaged onto, 10..250 */
+  double window_s;         /* 10: seconds that an estimate looks back, 4..60 */
+  double min_window_s;     /* 5: seconds before the first estimate, 3..window_s */
+  double max_gap_s;        /* 1: a longer time without a frame starts a new window */
+  double bpm_min, bpm_max; /* 36, 240: the band, 20 <= bpm_min, 2 bpm_min <= bpm_max <= 300 */
+  int smooth_boxes;        /* 20: face boxes to average, 1..64 */
+} rppg_config;
+
+typedef enum rppg_source { RPPG_SOURCE_FFT = 0, RPPG_SOURCE_MODEL = 1 } rppg_source;
+
+/* Reasons to distrust an estimate; bits of rppg_result.flags. */
+#define RPPG__FLAGS(X)                                                                             \
+  X(RPPG_FLAG_SHORT, 0, "short")       /* the window is not full yet */                            \
+  X(RPPG_FLAG_STATIC, 1, "static")     /* nothing moves: a photograph, a wall */                   \
+  X(RPPG_FLAG_CLIPPED, 2, "clipped")   /* a channel is near 0 or 255 */                            \
+  X(RPPG_FLAG_MOTION, 3, "motion")     /* the brightness of a ROI jumped */                        \
+  X(RPPG_FLAG_FLICKER, 4, "flicker")   /* the light itself pulses at this rate */                  \
+  X(RPPG_FLAG_NO_FACE, 5, "no_face")   /* frames without a face, or with one outside the frame */  \
+  X(RPPG_FLAG_TIME, 6, "time")         /* time stood, went back or leapt since the last estimate */ \
+  X(RPPG_FLAG_LOW_FPS, 7, "low_fps")   /* too few frames for bpm_max: the band is cut */           \
+  X(RPPG_FLAG_HARMONIC, 8, "harmonic") /* half or double the rate is nearly as likely */           \
+  X(RPPG_FLAG_NOISE, 9, "noise")       /* no peak stands out */                                    \
+  X(RPPG_FLAG_BAD_FRAME, 10, "bad_frame") /* frames were refused since the last estimate */
+typedef enum rppg_flag {
+#define RPPG__X(name, bit, text) name = 1 << bit,
+  RPPG__FLAGS(RPPG__X)
+#undef RPPG__X
+  RPPG__FLAG_END = 1 << 11
+} rppg_flag;
+
+typedef struct rppg_result {
+  double t_s;          /* time of the newest frame, seconds after the first */
+  double hr_bpm;       /* rate of this window alone; 0 if nothing in it changes */
+  double tracked_bpm;  /* the same, held to what a heart can do since the estimates before */
+  double confidence;   /* 0..1 */
+  double snr_db;       /* power at the rate and its double, +-6 bpm, over the rest of the band */
+  double window_s;     /* seconds that the estimate rests on */
+  double fps;          /* frames per second in the window */
+  rppg_source source;
+  unsigned flags;      /* rppg_flag */
+} rppg_result;
+
+/* One face in one stream of frames. Two sessions share nothing. All fields are private. */
+typedef struct rppg_session {
+  rppg_config cfg;
+  size_t rois, signals, channels; /* channels = 3 rois; signals: pulses, one a ROI or channel */
+  size_t n, bins, lo, hi;         /* samples of a window, FFT bins, first and last of the band */
+  rppg_part *parts;               /* [rois] */
+  rppg_rect *rects;               /* [rois] of the newest frame */
+  rppg_sums *sums;                /* [rois] */
+  rppg_pulse *pulses;             /* [signals] */
+  float *colours;                 /* [n][rois][3] ring */
+  float *waves;                   /* [signals][n] ring */
+  float *now, *last;              /* [channels] colours of the newest frame and the one before */
+  double *cell;                   /* [channels] the grid sample in the making */
+  float *wave, *scratch, *power, *hann, *shared; /* [nfft + 2] [nfft + 2] [bins] [n] [bins] */
+  rppg_dsp_fft fft;
+  rppg_smoother smoother;
+  size_t total, wave_n;           /* grid samples so far; samples in wave */
+  size_t jump_at, lost_at;        /* grid time of the last brightness jump, of the last lost face */
+  int64_t first_us, last_us;
+  double last_s, interval_s, track_bpm, track_var, track_s;
+  unsigned flags;                 /* gathered since the last estimate */
+  int started, spectrum_ok;
+} rppg_session;
+
+/* A flag's name as in JSON, or NULL for a value that is no single flag. */
+RPPG_DEF const char *rppg_flag_text(unsigned flag);
+
+/* Bytes that rppg_init needs for this config (NULL: defaults); 0 if it would refuse it. The
+   default takes less than 64 KB.                                                                 */
+RPPG_DEF size_t rppg_mem_size(const rppg_config *cfg);
+
+/* Starts a session in the caller's block, which must outlive it and not move.
+
+   s    out  the session; it may be copied only together with its block, so: do not
+   cfg  in   NULL: defaults
+
+   Returns RPPG_OK; RPPG_ERR_ARG for a field outside its range; RPPG_ERR_SPACE if mem_size is less
+   than rppg_mem_size says. On error s is untouched.                                              */
+RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *mem, size_t mem_size);
+
+/* Takes a frame.
+
+   frame  in  any supported format, 1 to 250 frames per second; not kept
+   face   in  box of the face in this frame's pixels, from any detector; NULL: none was found
+   t_us   in  capture time in microseconds, any origin
+
+   Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a bad box; RPPG_ERR_DATA without
+   a face, or if no ROI lies in the frame, or if t_us is not after the last frame's. A frame with
+   an error is left out, and a flag says so at the next estimate. One whose time goes back starts
+   a new window, and so does one that comes later than max_gap_s; the latter returns RPPG_OK.
+   Exact. Cost: the pixels of the ROIs, and O(1) beyond them.                                     */
+RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
+                               int64_t t_us);
+
+/* Takes mean colours instead of a frame, from an ISP's statistics or a file.
+
+   rgb   in  [rois][3]   any positive scale (clipping is judged at 0..255); for one channel, the
+             same value three times and RPPG_GREEN
+   t_us  in  as above
+
+   Returns RPPG_OK; RPPG_ERR_DATA as above, and if a value is not finite. Exact. Cost: O(rois).   */
+RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_us);
+
+/* The rate of the window that ends with the newest frame. May be called after every frame or now
+   and then; only tracked_bpm depends on the calls before.
+
+   Returns RPPG_OK; RPPG_ERR_DATA while the window is shorter than min_window_s (out untouched).
+   Exact. Cost: rois + 3 FFTs.                                                                    */
+RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out);
+
+/* Starts a new window and forgets the tracked rate, the face box and the time. */
+RPPG_DEF void rppg_reset(rppg_session *s);
+
+/* What the last successful rppg_estimate saw; pointers are good until the next call.
+
+   rppg_wave      pulse wave on the grid of cfg.rate_hz, newest last, up = more blood in the skin;
+                  relative change, no unit; n: samples
+   rppg_spectrum  its power, n bins of *bin_hz from 0 Hz; no unit
+   rppg_rois      rectangles of the newest frame, n of them (empty ones before the first)
+   The first two return NULL and n = 0 before there is one.                                                   */
+RPPG_DEF const float *rppg_wave(const rppg_session *s, size_t *n);
+RPPG_DEF const float *rppg_spectrum(const rppg_session *s, size_t *n, double *bin_hz);
+RPPG_DEF const rppg_rect *rppg_rois(const rppg_session *s, size_t *n);
+
+/* Mean colours of one ROI on the grid, newest last.
+
+   roi  in   0 <= roi < number of ROIs, else nothing is written
+   rgb  out  [cap][3]
+   cap  in   samples that fit; the newest ones are written
+
+   Returns the number of samples written.                                                         */
+RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size_t cap);
 
 #ifdef __cplusplus
 }
@@ -283,6 +501,8 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #elif defined(__GNUC__) && !defined(__TINYC__)
 #  pragma GCC push_options
 #  pragma GCC optimize("fp-contract=off")
+#  pragma GCC diagnostic push
+#  pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* gcc bug 105593: its own intrinsics */
 #elif defined(_MSC_VER)
 #  pragma fp_contract(off)
 #endif
@@ -813,13 +1033,904 @@ RPPG_DEF rppg_status rppg_smoother_push(rppg_smoother *s, const rppg_rect *box, 
   return RPPG_OK;
 }
 
-/* @PULSE-IMPL@ */
+/* e^x to 1 ulp or so; 0 below -708, e^709 above 709. */
+static double rppg__exp(double x)
+{
+  double k, r, p;
+  uint64_t u;
+  int i;
+  if (!(x > -708.0)) return x == x ? 0.0 : x;
+  if (x > 709.0) x = 709.0;
+  k = (double)(int)(x * 1.4426950408889634 + (x < 0.0 ? -0.5 : 0.5)); /* x / ln 2, rounded */
+  r = (x - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10; /* ln 2 in two parts */
+  for (p = 1.0, i = 14; i > 0; i--) p = 1.0 + p * r / (double)i; /* |r| < 0.35: next term 1e-19 */
+  u = (uint64_t)(1023 + (int)k) << 52;
+  memcpy(&k, &u, sizeof k);
+  return p * k;
+}
 
-/* @SESSION-IMPL@ */
+/* ---- pulse methods ----------------------------------------------------------------------------------------- */
+
+RPPG_DEF size_t rppg_pulse_window(double rate_hz)
+{
+  const double l = 1.6 * rate_hz;
+  const size_t whole = (size_t)l;
+  return (double)whole < l ? whole + 1 : whole;
+}
+
+static int rppg__pulse_config_ok(const rppg_pulse_config *cfg)
+{
+  return cfg && cfg->method >= 0 && cfg->method <= RPPG_GREEN && cfg->rate_hz >= 5.0 &&
+         cfg->rate_hz <= 250.0;
+}
+
+static void rppg__pulse_layout(rppg_pulse *p, rppg__arena *a)
+{
+  if (p->method == RPPG_GREEN) return; /* remembers nothing */
+  p->weight = (double *)rppg__take(a, 3 * p->length, sizeof(double));
+  p->colour = (float *)rppg__take(a, 3 * p->length, sizeof(float));
+}
+
+RPPG_DEF size_t rppg_pulse_mem_size(const rppg_pulse_config *cfg)
+{
+  rppg_pulse p;
+  rppg__arena a;
+  if (!rppg__pulse_config_ok(cfg)) return 0;
+  p.method = cfg->method;
+  p.length = rppg_pulse_window(cfg->rate_hz);
+  rppg__arena_begin(&a, NULL, 0);
+  rppg__pulse_layout(&p, &a);
+  return rppg__arena_size(&a);
+}
+
+RPPG_DEF rppg_status rppg_pulse_init(rppg_pulse *p, const rppg_pulse_config *cfg, void *mem,
+                                     size_t mem_size)
+{
+  rppg_pulse q;
+  rppg__arena a;
+  if (!p || !mem || !rppg__pulse_config_ok(cfg)) return RPPG_ERR_ARG;
+  memset(&q, 0, sizeof q);
+  q.method = cfg->method;
+  q.length = rppg_pulse_window(cfg->rate_hz);
+  rppg__arena_begin(&a, mem, mem_size);
+  rppg__pulse_layout(&q, &a);
+  if (a.failed) return RPPG_ERR_SPACE;
+  *p = q;
+  return RPPG_OK;
+}
+
+RPPG_DEF void rppg_pulse_reset(rppg_pulse *p)
+{
+  p->total = p->at = p->fresh = 0;
+  memset(p->sum, 0, sizeof p->sum);
+  memset(p->product, 0, sizeof p->product);
+  memset(p->weight_sum, 0, sizeof p->weight_sum);
+}
+
+/* Adds (sign 1) or takes away (sign -1) a sample's moments about the base. */
+static void rppg__pulse_moments(rppg_pulse *p, const float *c, double sign)
+{
+  const double r = (double)c[0] - p->base[0], g = (double)c[1] - p->base[1];
+  const double b = (double)c[2] - p->base[2];
+  p->sum[0] += sign * r;
+  p->sum[1] += sign * g;
+  p->sum[2] += sign * b;
+  p->product[0] += sign * r * r;
+  p->product[1] += sign * r * g;
+  p->product[2] += sign * r * b;
+  p->product[3] += sign * g * g;
+  p->product[4] += sign * g * b;
+  p->product[5] += sign * b * b;
+}
+
+/* Sums what the rings hold anew about the present mean: running sums would drift, and a base far
+   from the mean would cancel. */
+static void rppg__pulse_refresh(rppg_pulse *p)
+{
+  size_t i;
+  int c;
+  for (c = 0; c < 3; c++) {
+    p->base[c] += p->sum[c] / (double)p->length;
+    p->sum[c] = p->weight_sum[c] = 0.0;
+  }
+  memset(p->product, 0, sizeof p->product);
+  for (i = 0; i < p->length; i++) {
+    rppg__pulse_moments(p, p->colour + 3 * i, 1.0);
+    for (c = 0; c < 3; c++) p->weight_sum[c] += p->weight[3 * i + (size_t)c];
+  }
+  p->fresh = 0;
+}
+
+/* a' C b with C the covariance of the window, times its count. */
+static double rppg__pulse_cov(const rppg_pulse *p, const double a[3], const double b[3])
+{
+  static const int at[9] = { 0, 1, 2, 1, 3, 4, 2, 4, 5 };
+  double s = 0.0;
+  int i, k;
+  for (i = 0; i < 3; i++)
+    for (k = 0; k < 3; k++)
+      s += a[i] * b[k] * (p->product[at[3 * i + k]] - p->sum[i] * p->sum[k] / (double)p->length);
+  return s;
+}
+
+/* The weights of the window that ends now: S0 + (sd S0 / sd S1) S1 of the two projections
+   [Wang2017, eq. 18; deHaan2013, eq. 15], each colour over its mean, and over the window's length
+   so that adding windows up gives their mean. */
+static void rppg__pulse_weights(const rppg_pulse *p, double g[3])
+{
+  static const double project[2][2][3] = {
+    { { 0.0, 1.0, -1.0 }, { -2.0, 1.0, 1.0 } },  /* POS */
+    { { -3.0, 2.0, 0.0 }, { 1.5, 1.0, -1.5 } }   /* CHROM: -(X - a Y), so that both rise with green */
+  };
+  double a[3], b[3], mean[3], va, vb, alpha;
+  int c;
+  g[0] = g[1] = g[2] = 0.0;
+  for (c = 0; c < 3; c++) {
+    mean[c] = p->base[c] + p->sum[c] / (double)p->length;
+    if (!(mean[c] > 0.0)) return;
+    a[c] = project[p->method][0][c] / mean[c];
+    b[c] = project[p->method][1][c] / mean[c];
+  }
+  va = rppg__pulse_cov(p, a, a);
+  vb = rppg__pulse_cov(p, b, b);
+  alpha = va > 0.0 && vb > 0.0 ? rppg__sqrt(va / vb) : 0.0;
+  for (c = 0; c < 3; c++) g[c] = (a[c] + alpha * b[c]) / (double)p->length;
+}
+
+/* The pulse of the sample at ring position at, from the sum of the weights of `windows` windows. */
+static float rppg__pulse_value(const rppg_pulse *p, size_t at, const double w[3], size_t windows)
+{
+  const float *c = p->colour + 3 * at;
+  const double s = (double)c[0] * w[0] + (double)c[1] * w[1] + (double)c[2] * w[2];
+  return (float)(s * ((double)p->length / (double)windows));
+}
+
+RPPG_DEF int rppg_pulse_push(rppg_pulse *p, const float rgb[3], float *pulse)
+{
+  const size_t l = p->length;
+  double g[3] = { 0.0, 0.0, 0.0 };
+  size_t windows;
+  int c;
+  if (p->method == RPPG_GREEN) {
+    *pulse = rgb[1];
+    return 1;
+  }
+  if (p->total == 0)
+    for (c = 0; c < 3; c++) p->base[c] = (double)rgb[c];
+  if (p->total >= l) {
+    rppg__pulse_moments(p, p->colour + 3 * p->at, -1.0);
+    for (c = 0; c < 3; c++) p->weight_sum[c] -= p->weight[3 * p->at + (size_t)c];
+  }
+  for (c = 0; c < 3; c++) p->colour[3 * p->at + (size_t)c] = rgb[c];
+  rppg__pulse_moments(p, rgb, 1.0);
+  p->total++;
+  if (p->total >= l) rppg__pulse_weights(p, g);
+  for (c = 0; c < 3; c++) {
+    p->weight[3 * p->at + (size_t)c] = g[c];
+    p->weight_sum[c] += g[c];
+  }
+  p->at = p->at + 1 == l ? 0 : p->at + 1;
+  if (p->total < l) return 0;
+  if (++p->fresh >= l) rppg__pulse_refresh(p);
+  windows = p->total - l + 1 < l ? p->total - l + 1 : l; /* that have covered the oldest sample */
+  *pulse = rppg__pulse_value(p, p->at, p->weight_sum, windows);
+  return 1;
+}
+
+RPPG_DEF size_t rppg_pulse_tail(const rppg_pulse *p, float *pulse)
+{
+  const size_t l = p->length;
+  double w[3] = { 0.0, 0.0, 0.0 };
+  size_t age, at = p->at;
+  int c;
+  if (p->method == RPPG_GREEN || p->total < l) return 0;
+  for (age = 0; age + 1 < l; age++) { /* newest first: each older sample is in one window more */
+    const size_t full = p->total - l + 1; /* windows there are at all */
+    at = at == 0 ? l - 1 : at - 1;
+    for (c = 0; c < 3; c++) w[c] += p->weight[3 * at + (size_t)c];
+    pulse[l - 2 - age] = rppg__pulse_value(p, at, w, age + 1 < full ? age + 1 : full);
+  }
+  return l - 1;
+}
+
+/* ---- whole signals, and rPPG-Toolbox's definitions ---------------------------------------------------------- */
+
+/* Mean and standard deviation (divided by n). */
+static void rppg__mean_dev(const double *x, size_t n, double *mean, double *dev)
+{
+  double m = 0.0, v = 0.0;
+  size_t i;
+  for (i = 0; i < n; i++) m += x[i] / (double)n;
+  for (i = 0; i < n; i++) v += (x[i] - m) * (x[i] - m);
+  *mean = m;
+  *dev = rppg__sqrt(v / (double)n);
+}
+
+/* POS_WANG.py. work: h [n + pads], s0 [l], s1 [l], 3 n for the smoothness priors. */
+static rppg_status rppg__toolbox_pos(double rate_hz, const float *rgb, size_t n, float *pulse,
+                                     double *work)
+{
+  const size_t l = rppg_pulse_window(rate_hz);
+  rppg_dsp_sos band;
+  double *h, *s0, *s1, *rest;
+  size_t m, i;
+  if (rppg_dsp_butter(&band, 1, RPPG_DSP_BANDPASS, 0.75, 3.0, rate_hz) != RPPG_OK)
+    return RPPG_ERR_ARG; /* 3 Hz needs more than 6 samples per second */
+  h = work + 3 * (size_t)band.taps;
+  s0 = work + rppg_dsp_filtfilt_work(&band, n);
+  s1 = s0 + l;
+  rest = s1 + l;
+  for (i = 0; i < n; i++) h[i] = 0.0;
+  for (m = 0; m + l < n; m++) { /* [m, m + l): frame n - 1 is in no window */
+    double mean[3] = { 0.0, 0.0, 0.0 }, m0, m1, d0, d1;
+    int c;
+    for (i = 0; i < l; i++)
+      for (c = 0; c < 3; c++) mean[c] += (double)rgb[3 * (m + i) + (size_t)c] / (double)l;
+    for (c = 0; c < 3; c++)
+      if (!(rppg__abs(mean[c]) > 0.0)) return RPPG_ERR_DATA;
+    for (i = 0; i < l; i++) {
+      const float *x = rgb + 3 * (m + i);
+      const double r = (double)x[0] / mean[0], g = (double)x[1] / mean[1], b = (double)x[2] / mean[2];
+      s0[i] = g - b;
+      s1[i] = -2.0 * r + g + b;
+    }
+    rppg__mean_dev(s0, l, &m0, &d0);
+    rppg__mean_dev(s1, l, &m1, &d1);
+    if (!(d1 > 0.0)) return RPPG_ERR_DATA;
+    for (i = 0; i < l; i++) h[m + i] += (s0[i] - m0) + d0 / d1 * (s1[i] - m1);
+  }
+  rppg_dsp__smoothness_f64(h, n, 100.0, rest);
+  rppg_dsp__filtfilt_f64(&band, work, n);
+  for (i = 0; i < n; i++) pulse[i] = (float)h[i];
+  return RPPG_OK;
+}
+
+/* CHROME_DEHAAN.py: overlapping windows of l samples, half a window apart, each filtered and under
+   a Hann window. work: 2 filtered windows with their pads. */
+static rppg_status rppg__toolbox_chrom(double rate_hz, const float *rgb, size_t n, float *pulse,
+                                       size_t *n_pulse, double *work)
+{
+  const size_t l = rppg_pulse_window(rate_hz) + rppg_pulse_window(rate_hz) % 2, half = l / 2;
+  const size_t windows = (n - half) / half;
+  rppg_dsp_sos band;
+  double *x, *y;
+  size_t w, i, pad;
+  if (n < l || rppg_dsp_butter(&band, 3, RPPG_DSP_BANDPASS, 0.7, 2.5, rate_hz) != RPPG_OK)
+    return n < l ? RPPG_ERR_DATA : RPPG_ERR_ARG;
+  pad = 3 * (size_t)band.taps;
+  if (l <= pad) return RPPG_ERR_ARG; /* 12.5 samples per second and fewer */
+  x = work;
+  y = work + rppg_dsp_filtfilt_work(&band, l);
+  for (i = 0; i < half; i++) pulse[i] = 0.0f;
+  for (w = 0; w < windows; w++) {
+    const float *at = rgb + 3 * w * half;
+    double mean[3] = { 0.0, 0.0, 0.0 }, m, dx, dy;
+    int c;
+    for (i = 0; i < l; i++)
+      for (c = 0; c < 3; c++) mean[c] += (double)at[3 * i + (size_t)c] / (double)l;
+    for (c = 0; c < 3; c++)
+      if (!(rppg__abs(mean[c]) > 0.0)) return RPPG_ERR_DATA;
+    for (i = 0; i < l; i++) {
+      const double r = (double)at[3 * i] / mean[0], g = (double)at[3 * i + 1] / mean[1];
+      const double b = (double)at[3 * i + 2] / mean[2];
+      x[pad + i] = 3.0 * r - 2.0 * g;
+      y[pad + i] = 1.5 * r + g - 1.5 * b;
+    }
+    rppg_dsp__filtfilt_f64(&band, x, l);
+    rppg_dsp__filtfilt_f64(&band, y, l);
+    rppg__mean_dev(x + pad, l, &m, &dx);
+    rppg__mean_dev(y + pad, l, &m, &dy);
+    if (!(dy > 0.0)) return RPPG_ERR_DATA;
+    for (i = 0; i < l; i++) {
+      double s, hann;
+      rppg__sincospi(2.0 * (double)i / (double)(l - 1), &s, &hann);
+      s = (x[pad + i] - dx / dy * y[pad + i]) * (0.5 - 0.5 * hann);
+      pulse[w * half + i] = (float)(i < half ? (double)pulse[w * half + i] + s : s);
+    }
+  }
+  if (n_pulse) *n_pulse = half * (windows + 1);
+  return RPPG_OK;
+}
+
+RPPG_DEF size_t rppg_pulse_signal_work(const rppg_pulse_config *cfg, size_t n)
+{
+  const size_t most_pads = 2 * 3 * 7; /* a third-order band-pass has 7 taps */
+  size_t l, toolbox, stream;
+  if (!rppg__pulse_config_ok(cfg) || n > (size_t)-1 / 64) return 0;
+  l = rppg_pulse_window(cfg->rate_hz) + 1;
+  toolbox = 4 * n + 2 * l + 2 * most_pads;
+  stream = rppg_pulse_mem_size(cfg) / sizeof(double) + 1;
+  return toolbox > stream ? toolbox : stream;
+}
+
+RPPG_DEF rppg_status rppg_pulse_signal(const rppg_pulse_config *cfg, const float *rgb, size_t n,
+                                       float *pulse, size_t *n_pulse, double *work)
+{
+  rppg_pulse p;
+  size_t i, out = 0;
+  if (!rppg__pulse_config_ok(cfg) || !rgb || !pulse || !work) return RPPG_ERR_ARG;
+  for (i = 0; i < 3 * n; i++)
+    if (!rppg__finite((double)rgb[i])) return RPPG_ERR_DATA;
+  if (n < rppg_pulse_window(cfg->rate_hz) || (cfg->toolbox && n <= 21)) return RPPG_ERR_DATA;
+  if (n_pulse) *n_pulse = n;
+  if (cfg->toolbox && cfg->method == RPPG_POS)
+    return rppg__toolbox_pos(cfg->rate_hz, rgb, n, pulse, work);
+  if (cfg->toolbox && cfg->method == RPPG_CHROM)
+    return rppg__toolbox_chrom(cfg->rate_hz, rgb, n, pulse, n_pulse, work);
+  if (rppg_pulse_init(&p, cfg, work, rppg_pulse_signal_work(cfg, n) * sizeof(double)) != RPPG_OK)
+    return RPPG_ERR_ARG;
+  for (i = 0; i < n; i++) out += (size_t)rppg_pulse_push(&p, rgb + 3 * i, pulse + out);
+  rppg_pulse_tail(&p, pulse + out);
+  return RPPG_OK;
+}
+
+/* ---- session: set-up ---------------------------------------------------------------------------------------- */
+
+RPPG_DEF const char *rppg_flag_text(unsigned flag)
+{
+#define RPPG__X(name, bit, text) if (flag == 1u << bit) return text;
+  RPPG__FLAGS(RPPG__X)
+#undef RPPG__X
+  return NULL;
+}
+
+static double rppg__or(double value, double fallback) { return value == 0.0 ? fallback : value; }
+
+/* Replaces zeros by the defaults; 0 if a field is outside its range. */
+static int rppg__config(rppg_config *c, const rppg_config *cfg)
+{
+  memset(c, 0, sizeof *c);
+  if (cfg) *c = *cfg;
+  c->rate_hz = rppg__or(c->rate_hz, 30.0);
+  c->window_s = rppg__or(c->window_s, 10.0);
+  c->min_window_s = rppg__or(c->min_window_s, c->window_s < 5.0 ? c->window_s : 5.0);
+  c->max_gap_s = rppg__or(c->max_gap_s, 1.0);
+  c->bpm_min = rppg__or(c->bpm_min, 36.0);
+  c->bpm_max = rppg__or(c->bpm_max, 240.0);
+  if (!c->smooth_boxes) c->smooth_boxes = 20;
+  if (c->method < 0 || c->method > RPPG_CONTACT) return 0;
+  if (c->parts ? c->n_parts < 1 || c->n_parts > RPPG_MAX_ROIS : !rppg_layout_size(c->layout))
+    return 0;
+  return c->rate_hz >= 10.0 && c->rate_hz <= 250.0 && c->window_s >= 4.0 && c->window_s <= 60.0 &&
+         c->min_window_s >= 3.0 && c->min_window_s <= c->window_s && c->max_gap_s > 0.0 &&
+         c->max_gap_s <= 60.0 && c->bpm_min >= 20.0 && c->bpm_max >= 2.0 * c->bpm_min &&
+         c->bpm_max <= 300.0 && c->bpm_max <= 27.0 * c->rate_hz && /* 0.45 of the rate */
+         c->smooth_boxes >= 1 && c->smooth_boxes <= RPPG_SMOOTHER_MAX;
+}
+
+/* The one layout of the block; counts, or hands out the pointers and starts the parts. */
+static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
+{
+  rppg_pulse_config pc;
+  rppg_dsp_fft_config fc;
+  size_t i, fft_n = 16, pulse_size, fft_size;
+  void *fft_mem, *pulse_mem;
+  s->rois = s->cfg.parts ? s->cfg.n_parts : rppg_layout_size(s->cfg.layout);
+  s->channels = 3 * s->rois;
+  s->signals = s->cfg.method == RPPG_CONTACT ? s->channels : s->rois;
+  s->n = (size_t)(s->cfg.window_s * s->cfg.rate_hz + 0.5);
+  while (fft_n < 2 * s->n) fft_n *= 2; /* twice the window: the parabola then errs below 0.02 bpm */
+  s->bins = fft_n / 2 + 1;
+  memset(&pc, 0, sizeof pc);
+  pc.method = s->cfg.method == RPPG_CONTACT ? RPPG_GREEN : s->cfg.method;
+  pc.rate_hz = s->cfg.rate_hz;
+  pulse_size = rppg_pulse_mem_size(&pc);
+  memset(&fc, 0, sizeof fc);
+  fc.n = fft_n;
+  fft_size = rppg_dsp_fft_mem_size(&fc);
+  s->parts = (rppg_part *)rppg__take(a, s->rois, sizeof *s->parts);
+  s->rects = (rppg_rect *)rppg__take(a, s->rois, sizeof *s->rects);
+  s->sums = (rppg_sums *)rppg__take(a, s->rois, sizeof *s->sums);
+  s->pulses = (rppg_pulse *)rppg__take(a, s->signals, sizeof *s->pulses);
+  s->colours = (float *)rppg__take(a, s->n * s->channels, sizeof(float));
+  s->waves = (float *)rppg__take(a, s->n * s->signals, sizeof(float));
+  s->now = (float *)rppg__take(a, s->channels, sizeof(float));
+  s->last = (float *)rppg__take(a, s->channels, sizeof(float));
+  s->cell = (double *)rppg__take(a, s->channels, sizeof(double));
+  s->wave = (float *)rppg__take(a, s->n, sizeof(float));
+  s->hann = (float *)rppg__take(a, s->n, sizeof(float));
+  s->scratch = (float *)rppg__take(a, 2 * s->bins, sizeof(float));
+  s->power = (float *)rppg__take(a, s->bins, sizeof(float));
+  s->shared = (float *)rppg__take(a, s->bins, sizeof(float));
+  fft_mem = rppg__take(a, fft_size, 1);
+  for (i = 0; i < s->signals; i++) {
+    pulse_mem = rppg__take(a, pulse_size, 1);
+    if (pulse_mem) rppg_pulse_init(&s->pulses[i], &pc, pulse_mem, pulse_size);
+  }
+  if (a->failed) return RPPG_ERR_SPACE;
+  return a->counting ? RPPG_OK : rppg_dsp_fft_init(&s->fft, &fc, fft_mem, fft_size);
+}
+
+RPPG_DEF size_t rppg_mem_size(const rppg_config *cfg)
+{
+  rppg_session s;
+  rppg__arena a;
+  if (!rppg__config(&s.cfg, cfg)) return 0;
+  rppg__arena_begin(&a, NULL, 0);
+  return rppg__session_layout(&s, &a) == RPPG_OK ? rppg__arena_size(&a) : 0;
+}
+
+RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *mem, size_t mem_size)
+{
+  static const rppg_rect unit = { 0, 0, 1, 1 };
+  rppg_session q;
+  rppg__arena a;
+  rppg_status status;
+  size_t i;
+  memset(&q, 0, sizeof q);
+  if (!s || !mem || !rppg__config(&q.cfg, cfg)) return RPPG_ERR_ARG;
+  rppg__arena_begin(&a, mem, mem_size);
+  status = rppg__session_layout(&q, &a);
+  if (status != RPPG_OK) return status;
+  if (q.cfg.parts) {
+    status = rppg_layout_parts(q.cfg.parts, q.rois, &unit, q.rects); /* refuses bad fractions */
+    if (status != RPPG_OK) return status;
+    for (i = 0; i < q.rois; i++) q.parts[i] = q.cfg.parts[i];
+    q.cfg.parts = q.parts;
+  }
+  rppg_dsp_window(RPPG_DSP_HANN, 0.0, 1, q.n, q.hann);
+  *s = q;
+  rppg_reset(s);
+  return RPPG_OK;
+}
+
+/* Starts a new window with the next frame; what was gathered for the user stays. */
+static void rppg__restart(rppg_session *s)
+{
+  size_t i;
+  for (i = 0; i < s->signals; i++) rppg_pulse_reset(&s->pulses[i]);
+  for (i = 0; i < s->channels; i++) s->last[i] = s->now[i] = 0.0f;
+  s->total = s->jump_at = s->lost_at = 0;
+  s->started = s->spectrum_ok = 0;
+  s->wave_n = 0;
+}
+
+RPPG_DEF void rppg_reset(rppg_session *s)
+{
+  rppg__restart(s);
+  rppg_smoother_init(&s->smoother, s->cfg.smooth_boxes);
+  memset(s->rects, 0, s->rois * sizeof *s->rects);
+  s->flags = 0;
+  s->track_var = 0.0;
+}
+
+/* ---- session: frames to the grid ------------------------------------------------------------------------------ */
+
+/* One sample of the uniform grid: colours into the ring, each signal's pulse into its ring. */
+static void rppg__grid_sample(rppg_session *s, const float *rgb)
+{
+  const size_t slot = s->total % s->n, before = (s->total + s->n - 1) % s->n;
+  float *row = s->colours + slot * s->channels;
+  const float *old = s->colours + before * s->channels;
+  size_t i;
+  for (i = 0; i < s->rois && s->total > 0; i++) { /* a brightness that jumps by 3 % is no pulse */
+    const double was = (double)old[3 * i + 1], change = (double)rgb[3 * i + 1] - was;
+    if (rppg__abs(change) > 0.03 * was) s->jump_at = s->total;
+  }
+  memcpy(row, rgb, s->channels * sizeof *row);
+  for (i = 0; i < s->signals; i++) {
+    const float one[3] = { rgb[i], rgb[i], rgb[i] };
+    const float *c = s->cfg.method == RPPG_CONTACT ? one : rgb + 3 * i;
+    rppg_pulse *p = &s->pulses[i];
+    float out;
+    if (rppg_pulse_push(p, c, &out)) /* window - 1 samples late; GREEN has no window */
+      s->waves[i * s->n + (p->method == RPPG_GREEN ? slot : (s->total + 1 - p->length) % s->n)] = out;
+  }
+  s->total++;
+}
+
+/* Averages the line from the last frame's colours to this one's over the cells of the grid: any
+   frame rate and any jitter become uniform samples, and a faster camera loses no light.        */
+static void rppg__to_grid(rppg_session *s, double t_s)
+{
+  const double dt = 1.0 / s->cfg.rate_hz, span = t_s - s->last_s;
+  double from = s->last_s;
+  float sample[3 * RPPG_MAX_ROIS];
+  for (;;) {
+    const double end = (double)(s->total + 1) * dt, to = end < t_s ? end : t_s;
+    const double middle = (0.5 * (from + to) - s->last_s) / span, share = (to - from) / dt;
+    size_t i;
+    for (i = 0; i < s->channels; i++)
+      s->cell[i] += share * ((double)s->last[i] + middle * ((double)s->now[i] - (double)s->last[i]));
+    if (to < end) return;
+    for (i = 0; i < s->channels; i++) {
+      sample[i] = (float)s->cell[i];
+      s->cell[i] = 0.0;
+    }
+    rppg__grid_sample(s, sample);
+    from = to;
+  }
+}
+
+/* Compares a frame's time with the last one's; a clock that was set back and a gap start a new
+   window. RPPG_OK, or RPPG_ERR_DATA for a time that is not later.                               */
+static rppg_status rppg__time(rppg_session *s, int64_t t_us)
+{
+  const int back = s->started && t_us <= s->last_us;
+  if (!s->started) return RPPG_OK;
+  if (!back && (double)((uint64_t)t_us - (uint64_t)s->last_us) <= s->cfg.max_gap_s * 1e6)
+    return RPPG_OK;
+  if (t_us != s->last_us) rppg__restart(s);
+  s->flags |= RPPG_FLAG_TIME;
+  return back ? RPPG_ERR_DATA : RPPG_OK;
+}
+
+/* Takes the colours in s->now as those of a frame at t_us, later than the last one. */
+static void rppg__push_now(rppg_session *s, int64_t t_us)
+{
+  double t_s;
+  size_t i;
+  if (!s->started) {
+    s->first_us = t_us;
+    s->interval_s = 0.0;
+    for (i = 0; i < s->channels; i++) s->cell[i] = 0.0;
+    s->last_s = 0.0;
+    s->started = 1;
+  } else {
+    const double weight = s->interval_s > 0.0 ? 0.02 : 1.0; /* about the last 50 frames */
+    t_s = (double)((uint64_t)t_us - (uint64_t)s->first_us) * 1e-6;
+    s->interval_s += weight * ((t_s - s->last_s) - s->interval_s);
+    rppg__to_grid(s, t_s);
+    s->last_s = t_s;
+  }
+  memcpy(s->last, s->now, s->channels * sizeof *s->last);
+  s->last_us = t_us;
+}
+
+RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_us)
+{
+  rppg_status status;
+  size_t i;
+  for (i = 0; i < s->channels; i++)
+    if (!rppg__finite((double)rgb[i])) {
+      s->flags |= RPPG_FLAG_BAD_FRAME;
+      return RPPG_ERR_DATA;
+    }
+  status = rppg__time(s, t_us);
+  if (status != RPPG_OK && s->started) return status;
+  memcpy(s->now, rgb, s->channels * sizeof *rgb);
+  rppg__push_now(s, t_us);
+  return status;
+}
+
+/* The frame's ROIs and their mean colours into s->now. A ROI that lies outside keeps its last
+   colour, and so shows no pulse; RPPG_ERR_DATA if all do.                                        */
+static rppg_status rppg__measure(rppg_session *s, const rppg_frame *frame, const rppg_rect *face)
+{
+  rppg_rect box;
+  rppg_status status;
+  size_t i, seen = 0;
+  status = rppg_smoother_push(&s->smoother, face, &box);
+  if (status != RPPG_OK) return status;
+  status = s->cfg.parts ? rppg_layout_parts(s->parts, s->rois, &box, s->rects)
+                        : rppg_layout_fixed(s->cfg.layout, &box, s->rects);
+  if (status != RPPG_OK) return status;
+  status = rppg_roi_sums(frame, s->rects, s->rois, s->sums);
+  if (status != RPPG_OK) return status;
+  for (i = 0; i < s->rois; i++) {
+    float rgb[3];
+    if (rppg_sums_mean(frame, &s->sums[i], rgb) != RPPG_OK) continue;
+    memcpy(s->now + 3 * i, rgb, sizeof rgb);
+    seen++;
+  }
+  return seen ? RPPG_OK : RPPG_ERR_DATA;
+}
+
+RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
+                               int64_t t_us)
+{
+  rppg_status status = rppg_frame_check(frame), time_status;
+  if (status != RPPG_OK) {
+    s->flags |= RPPG_FLAG_BAD_FRAME;
+    return status;
+  }
+  time_status = rppg__time(s, t_us);
+  if (time_status != RPPG_OK && s->started) return time_status;
+  status = face ? rppg__measure(s, frame, face) : RPPG_ERR_DATA;
+  if (status != RPPG_OK) {
+    s->flags |= RPPG_FLAG_NO_FACE;
+    return status;
+  }
+  rppg__push_now(s, t_us);
+  return time_status;
+}
+
+/* ---- session: rate ---------------------------------------------------------------------------------------------- */
+
+/* The last m samples of one signal's pulse, oldest first: final ones from the ring, the newest
+   from the stream's tail. */
+static void rppg__pulse_window_of(const rppg_session *s, size_t signal, size_t m, float *out)
+{
+  const rppg_pulse *p = &s->pulses[signal];
+  const float *ring = s->waves + signal * s->n;
+  const size_t late = p->method == RPPG_GREEN ? 0 : p->length - 1;
+  size_t i;
+  for (i = 0; i + late < m; i++) out[i] = ring[(s->total - m + i) % s->n];
+  if (late) rppg_pulse_tail(p, out + m - late);
+}
+
+/* Takes the line off a pulse; GREEN's grey values first become changes relative to their mean. */
+static void rppg__level(const rppg_session *s, float *x, size_t m)
+{
+  if (s->cfg.method >= RPPG_GREEN) {
+    double mean = 0.0;
+    size_t i;
+    for (i = 0; i < m; i++) mean += (double)x[i] / (double)m;
+    for (i = 0; i < m; i++) x[i] = mean > 0.0 ? (float)((double)x[i] / mean - 1.0) : 0.0f;
+  }
+  rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, x, m, x);
+}
+
+/* Power spectrum of x [m] under a Hann window, zero padded, into power [bins]; uses s->scratch.
+   A bin of a sine of amplitude a at its middle is a^2.                                          */
+static void rppg__spectrum_of(rppg_session *s, const float *x, size_t m, float *power)
+{
+  const size_t fft_n = 2 * (s->bins - 1);
+  const float scale = 4.0f / (float)m; /* the window's mean is 1/2; half of a sine is negative */
+  float *f = s->scratch;
+  size_t i;
+  if (m == s->n) {
+    for (i = 0; i < m; i++) f[i] = x[i] * s->hann[i] * scale;
+  } else { /* the window is still growing */
+    for (i = 0; i < m; i++) {
+      double sine, cosine;
+      rppg__sincospi(2.0 * (double)i / (double)m, &sine, &cosine);
+      f[i] = (float)((double)x[i] * (0.5 - 0.5 * cosine)) * scale;
+    }
+  }
+  memset(f + m, 0, (fft_n - m) * sizeof *f);
+  rppg_dsp_fft_forward(&s->fft, f, f);
+  for (i = 0; i < s->bins; i++) power[i] = f[2 * i] * f[2 * i] + f[2 * i + 1] * f[2 * i + 1];
+}
+
+/* Sum of power over bins within half of the middle, inside [lo, hi]. */
+static double rppg__power_near(const float *power, double middle, double half, size_t lo, size_t hi)
+{
+  double sum = 0.0;
+  size_t i;
+  for (i = lo; i <= hi; i++)
+    if (rppg__abs((double)i - middle) <= half) sum += (double)power[i];
+  return sum;
+}
+
+/* Bin of the largest power in [lo, hi], leaving out those within gap of the bin not and of its
+   double and half (not < 0: none).                                                               */
+static size_t rppg__top(const float *power, size_t lo, size_t hi, double not_bin, double gap)
+{
+  size_t i, best = 0;
+  for (i = lo; i <= hi; i++) {
+    const double b = (double)i;
+    if (not_bin >= 0.0 && (rppg__abs(b - not_bin) < gap || rppg__abs(b - 2.0 * not_bin) < gap ||
+                           rppg__abs(b - 0.5 * not_bin) < gap))
+      continue;
+    if (!best || power[i] > power[best]) best = i;
+  }
+  return best;
+}
+
+/* Where the pulse's fundamental is, given the strongest bin: a pulse wave's second harmonic can be
+   the stronger one, and then a peak stands at half of it. *doubtful: the two are close.           */
+static size_t rppg__fundamental(const float *power, size_t top, size_t lo, size_t hi, double res,
+                                int *doubtful)
+{
+  const size_t from = (size_t)(0.5 * (double)top - 0.5 * res), to = (size_t)(0.5 * (double)top + 0.5 * res) + 1;
+  size_t half;
+  double ratio;
+  *doubtful = 0;
+  if (from < lo || to > hi) return top;
+  half = rppg__top(power, from, to, -1.0, 0.0);
+  if (half == from || half == to) return top; /* a slope, no peak */
+  ratio = (double)power[half] / (double)power[top];
+  *doubtful = ratio > 0.2 && ratio < 0.7;
+  return ratio > 0.4 ? half : top;
+}
+
+/* One signal's window, levelled, into x [m]. */
+static void rppg__signal(const rppg_session *s, size_t signal, size_t m, float *x)
+{
+  rppg__pulse_window_of(s, signal, m, x);
+  rppg__level(s, x, m);
+}
+
+/* Weighs each signal as a receiver with several antennas does: amplitude over noise power, both
+   at the peak that all signals share. weight [signals], their sum is not normed.                */
+static void rppg__weigh(rppg_session *s, size_t m, size_t lo, size_t hi, double res, double *weight)
+{
+  size_t i, k, top;
+  for (k = 0; k < s->bins; k++) s->shared[k] = 0.0f;
+  for (i = 0; i < s->signals; i++) {
+    double all;
+    rppg__signal(s, i, m, s->wave);
+    rppg__spectrum_of(s, s->wave, m, s->power);
+    all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
+    for (k = lo; k <= hi && all > 0.0; k++) s->shared[k] += (float)((double)s->power[k] / all);
+  }
+  top = rppg__top(s->shared, lo, hi, -1.0, 0.0);
+  for (i = 0; i < s->signals; i++) {
+    double peak, rest;
+    rppg__signal(s, i, m, s->wave);
+    rppg__spectrum_of(s, s->wave, m, s->power);
+    peak = rppg__power_near(s->power, (double)top, 0.5 * res, lo, hi);
+    rest = rppg__power_near(s->power, 0.0, (double)hi, lo, hi) - peak;
+    weight[i] = rest > 0.0 ? rppg__sqrt(peak) / rest : 0.0;
+  }
+}
+
+/* The weighted mean of all signals into s->wave [m], turned so that more blood is up. */
+static void rppg__combine(rppg_session *s, size_t m, size_t lo, size_t hi, double res)
+{
+  double weight[3 * RPPG_MAX_ROIS], sum = 0.0;
+  size_t i, k;
+  weight[0] = 1.0;
+  if (s->signals > 1) rppg__weigh(s, m, lo, hi, res, weight);
+  for (i = 0; i < s->signals; i++) sum += weight[i];
+  memset(s->wave, 0, m * sizeof *s->wave);
+  for (i = 0; i < s->signals && sum > 0.0; i++) {
+    rppg__signal(s, i, m, s->scratch);
+    for (k = 0; k < m; k++) s->wave[k] -= (float)(weight[i] / sum) * s->scratch[k];
+  }
+}
+
+/* Amplitude, relative to the mean, of the common brightness of all ROIs at a bin: what a lamp
+   that flickers or a screen would cause. */
+static double rppg__brightness_at(rppg_session *s, size_t m, size_t bin)
+{
+  double mean = 0.0;
+  float *x = s->shared; /* [bins] >= m */
+  size_t i, c;
+  for (i = 0; i < m; i++) {
+    const float *row = s->colours + ((s->total - m + i) % s->n) * s->channels;
+    double sum = 0.0;
+    for (c = 0; c < s->channels; c++) sum += (double)row[c];
+    x[i] = (float)sum;
+    mean += sum / (double)m;
+  }
+  if (!(mean > 0.0)) return 0.0;
+  rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, x, m, x);
+  rppg__spectrum_of(s, x, m, x);
+  return rppg__sqrt((double)x[bin]) / mean;
+}
+
+/* Share of the window's colour values near an end of the 8-bit range. */
+static double rppg__clipped_share(const rppg_session *s, size_t m)
+{
+  size_t i, c, near_end = 0;
+  for (i = 0; i < m; i++) {
+    const float *row = s->colours + ((s->total - m + i) % s->n) * s->channels;
+    for (c = 0; c < s->channels; c++) near_end += row[c] < 3.0f || row[c] > 250.0f;
+  }
+  return (double)near_end / (double)(m * s->channels);
+}
+
+/* Confidence in [0, 1] from the SNR in dB and the power of the strongest rival peak over the
+   chosen one's.  @FIT@ */
+static double rppg__confidence(double snr_db, double rival, double window_s)
+{
+  const double z = 0.55 * (snr_db - 0.5) + 3.0 * (0.5 - rival) + 0.15 * (window_s - 10.0);
+  return 1.0 / (1.0 + rppg__exp(-z));
+}
+
+/* The tracked rate: a Kalman filter on a random walk. A heart's rate wanders by about 1.5 bpm in
+   a second; a measurement errs by 1 bpm when sure and by tens when not.                           */
+static double rppg__track(rppg_session *s, double t_s, double bpm, double confidence)
+{
+  const double doubt = 1.0 + 40.0 * (1.0 - confidence) * (1.0 - confidence), noise = doubt * doubt;
+  if (!(s->track_var > 0.0)) {
+    s->track_bpm = bpm;
+    s->track_var = noise;
+  } else {
+    double gain;
+    s->track_var += 2.25 * rppg__abs(t_s - s->track_s);
+    gain = s->track_var / (s->track_var + noise);
+    s->track_bpm += gain * (bpm - s->track_bpm);
+    s->track_var *= 1.0 - gain;
+  }
+  s->track_s = t_s;
+  return s->track_bpm;
+}
+
+RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
+{
+  const size_t m = s->total < s->n ? s->total : s->n;
+  const double seconds = (double)m / s->cfg.rate_hz;
+  const double bin_hz = s->cfg.rate_hz / (double)(2 * (s->bins - 1));
+  const double res = 2.0 / (seconds * bin_hz); /* half of the main lobe's width, in bins */
+  const double fps = s->interval_s > 0.0 ? 1.0 / s->interval_s : 0.0;
+  rppg_result r;
+  size_t lo, hi, top;
+  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, near, all;
+  int doubtful;
+  if (!s->started || seconds < s->cfg.min_window_s || m < rppg_pulse_window(s->cfg.rate_hz))
+    return RPPG_ERR_DATA;
+  memset(&r, 0, sizeof r);
+  r.flags = s->flags;
+  if (m < s->n) r.flags |= RPPG_FLAG_SHORT;
+  if (hi_hz > 0.45 * fps) { /* nothing to be seen above half of the frame rate */
+    hi_hz = 0.45 * fps;
+    r.flags |= RPPG_FLAG_LOW_FPS;
+  }
+  lo = (size_t)(s->cfg.bpm_min / 60.0 / bin_hz + 0.5);
+  hi = (size_t)(hi_hz / bin_hz + 0.5);
+  if (hi < lo + 4) return RPPG_ERR_DATA;
+  r.t_s = s->last_s;
+  r.window_s = seconds;
+  r.fps = fps;
+  if (s->jump_at && s->jump_at + m > s->total) r.flags |= RPPG_FLAG_MOTION;
+  if (rppg__clipped_share(s, m) > 0.3) r.flags |= RPPG_FLAG_CLIPPED;
+
+  rppg__combine(s, m, lo, hi, res);
+  rppg__spectrum_of(s, s->wave, m, s->power);
+  s->wave_n = m;
+  s->spectrum_ok = 1;
+  s->flags = 0;
+  top = rppg__fundamental(s->power, rppg__top(s->power, lo, hi, -1.0, 0.0), lo, hi, res, &doubtful);
+  amplitude = rppg__sqrt((double)s->power[top]);
+  if (amplitude < 2e-5) { /* a fiftieth of a weak pulse: grey levels 0.002 apart */
+    r.flags |= RPPG_FLAG_STATIC;
+    if (!(amplitude > 0.0)) {
+      r.snr_db = -100.0;
+      r.tracked_bpm = s->track_bpm;
+      *out = r;
+      return RPPG_OK;
+    }
+  }
+  bin = rppg_dsp_vertex(s->power, s->bins, top, NULL);
+  r.hr_bpm = 60.0 * bin * bin_hz;
+  near = rppg__power_near(s->power, bin, 0.1 / bin_hz, lo, hi) +
+         rppg__power_near(s->power, 2.0 * bin, 0.1 / bin_hz, lo, hi);
+  all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
+  r.snr_db = snr = rppg_dsp_db(near / (all - near > 0.0 ? all - near : 0.0));
+  rival = (double)s->power[rppg__top(s->power, lo, hi, bin, res)] / (double)s->power[top];
+  r.confidence = rppg__confidence(snr, rival, seconds);
+  if (doubtful) r.flags |= RPPG_FLAG_HARMONIC;
+  if (rival > 0.7) r.flags |= RPPG_FLAG_NOISE;
+  if (s->cfg.method < RPPG_GREEN && rppg__brightness_at(s, m, top) > 8.0 * amplitude) {
+    r.flags |= RPPG_FLAG_FLICKER;
+    r.confidence *= 0.3;
+  }
+  if (r.flags & RPPG_FLAG_MOTION) r.confidence *= 0.7;
+  if (r.flags & RPPG_FLAG_STATIC) r.confidence *= 0.1;
+  r.tracked_bpm = rppg__track(s, r.t_s, r.hr_bpm, r.confidence);
+  *out = r;
+  return RPPG_OK;
+}
+
+/* ---- session: what it saw ------------------------------------------------------------------------------------------ */
+
+RPPG_DEF const float *rppg_wave(const rppg_session *s, size_t *n)
+{
+  *n = s->spectrum_ok ? s->wave_n : 0;
+  return s->spectrum_ok ? s->wave : NULL;
+}
+
+RPPG_DEF const float *rppg_spectrum(const rppg_session *s, size_t *n, double *bin_hz)
+{
+  *n = s->spectrum_ok ? s->bins : 0;
+  *bin_hz = s->cfg.rate_hz / (double)(2 * (s->bins - 1));
+  return s->spectrum_ok ? s->power : NULL;
+}
+
+RPPG_DEF const rppg_rect *rppg_rois(const rppg_session *s, size_t *n)
+{
+  *n = s->rois;
+  return s->rects;
+}
+
+RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size_t cap)
+{
+  size_t m = s->total < s->n ? s->total : s->n, i;
+  if (roi >= s->rois) return 0;
+  if (m > cap) m = cap;
+  for (i = 0; i < m; i++)
+    memcpy(rgb + 3 * i, s->colours + ((s->total - m + i) % s->n) * s->channels + 3 * roi,
+           3 * sizeof *rgb);
+  return m;
+}
 
 /* ---- pop ------------------------------------------------------------------------------------------------------------------- */
 
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__TINYC__)
+#  pragma GCC diagnostic pop
 #  pragma GCC pop_options
 #endif
 #endif /* RPPG__LAST */

@@ -544,6 +544,8 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #elif defined(__GNUC__) && !defined(__TINYC__)
 #  pragma GCC push_options
 #  pragma GCC optimize("fp-contract=off")
+#  pragma GCC diagnostic push
+#  pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* gcc bug 105593: its own intrinsics */
 #elif defined(_MSC_VER)
 #  pragma fp_contract(off)
 #endif
@@ -2705,6 +2707,7 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 /* ---- pop --------------------------------------------------------------------------------------------------------- */
 
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__TINYC__)
+#  pragma GCC diagnostic pop
 #  pragma GCC pop_options
 #endif
 #endif /* RPPG_DSP__LAST */
