@@ -261,6 +261,11 @@ RPPG_DEF rppg_status rppg_smoother_push(rppg_smoother *s, const rppg_rect *box, 
 #  define RPPG__BYTES_NEON
 #endif
 
+#if defined(__GNUC__) && !defined(__clang__) && RPPG__BASE == RPPG__SSE2
+#  define RPPG__KEEP(x) __asm__("" : "+v"(x)) /* gcc would load x once for each use */
+#else
+#  define RPPG__KEEP(x) ((void)0)
+#endif
 #define RPPG__CHUNK 960 /* columns of bytes at a time: a multiple of 64 (vectors), 12 (channels) */
 #define RPPG__GROUP 64  /* ROIs at a time */
 
@@ -398,7 +403,8 @@ RPPG__SUB(void, rppg__block)(const uint8_t *p, ptrdiff_t stride, int h, int coun
     const uint8_t *q = p + r * stride;
     RPPG__UNROLL
     for (k = 0; k < count; k++) {
-      const rppg__vu x = rppg__vu_load(q + k * RPPG__VU);
+      rppg__vu x = rppg__vu_load(q + k * RPPG__VU);
+      RPPG__KEEP(x);
       all[k] = rppg__vu_add(all[k], x);
       odd[k] = rppg__vu_add(odd[k], rppg__vu_odd(x));
     }
@@ -568,25 +574,32 @@ static rppg__box rppg__cut(const rppg_rect *r, const rppg_frame *f, const rppg__
   return b;
 }
 
-/* Adds columns x .. end - 1 of a chunk to the sums of their channels; or takes them away. A chunk
-   has 960 / 12 = 80 columns of each residue and 32768 rows: 80 * 32768 * 255 < 2^32. */
+/* Adds columns x .. end - 1 of a chunk to the sums of their channels; or takes them away. x is the
+   first byte of a cell. A chunk has 80 columns of each residue modulo 12 = lcm(2, 3, 4), each a
+   total of 32768 rows at most: 80 * 32768 * 255 < 2^32. */
 static void rppg__collect(const uint32_t *col, int x, int end, const rppg__plane *p, int take,
                           uint64_t sum[3])
 {
   enum { SIZE = RPPG__CHUNK / 4 };
-  uint32_t t[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }; /* by column modulo 12 = lcm(2, 3, 4) */
-  int k;
-  for (; x < end && x % 12 != 0; x++) t[x % 12] += col[(x & 3) * SIZE + (x >> 2)];
-  for (; x + 12 <= end; x += 12) {
+  uint32_t t[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+  uint64_t s[4] = { 0, 0, 0, 0 };
+  const int head = x & 3; /* t[k] is of column x + k, so start where the four planes start */
+  int k, byte = 0;
+  x -= head;
+  for (k = 0; k < head; k++) t[k] -= col[k * SIZE + (x >> 2)];
+  for (; x < end; x += 12) {
     const uint32_t *c = col + (x >> 2);
-    RPPG__UNROLL
-    for (k = 0; k < 12; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
+    if (x + 12 <= end) {
+      RPPG__UNROLL
+      for (k = 0; k < 12; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
+    } else
+      for (k = 0; x + k < end; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
   }
-  for (; x < end; x++) t[x % 12] += col[(x & 3) * SIZE + (x >> 2)];
-  for (k = 0; k < 12; k++) {
-    const int channel = p->of[k % p->bytes];
-    if (channel < 3) sum[channel] += take ? 0 - (uint64_t)t[k] : t[k];
+  for (k = head; k < head + 12; k++) {
+    s[p->of[byte]] += t[k < 12 ? k : k - 12];
+    byte = byte + 1 < p->bytes ? byte + 1 : 0;
   }
+  for (k = 0; k < 3; k++) sum[k] += take ? 0 - s[k] : s[k];
 }
 
 /* One plane, n <= GROUP boxes. The plane is cut into chunks of columns, a chunk into bands between
