@@ -322,8 +322,8 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_store(p,a) _mm512_storeu_si512(p, a)
 #  define rppg__vu_add(a,b)   _mm512_add_epi32(a, b)
 #  define rppg__vu_sub(a,b)   _mm512_sub_epi32(a, b)
-#  define rppg__vu_shl(a,k)   _mm512_slli_epi32(a, k)
-#  define rppg__vu_shr(a,k)   _mm512_srli_epi32(a, k)
+#  define rppg__vu_shl(a,k)   _mm512_maskz_slli_epi32(0xffff, a, k) /* all lanes; the plain one */
+#  define rppg__vu_shr(a,k)   _mm512_maskz_srli_epi32(0xffff, a, k) /* warns in g++: gcc bug 105593 */
 #  define rppg__vu_odd(a)     _mm512_srli_epi16(a, 8)
 #elif RPPG__PASS == RPPG__AVX2
 #  define RPPG__VU            32
@@ -430,7 +430,7 @@ RPPG__SUB(void, rppg__block)(const uint8_t *p, ptrdiff_t stride, int h, int coun
 RPPG__FN(void, rppg__columns)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end,
                               int width, int first, uint32_t *col)
 {
-  enum { W = RPPG__VU, SIZE = RPPG__CHUNK / 4, BATCH = 128 };
+  enum { W = RPPG__VU, SIZE = RPPG__CHUNK / 4, BATCH = 64 };
   int r, x, i;
   for (r = 0; r < rows; r += BATCH) {
     const uint8_t *p = row + r * stride;
