@@ -13,7 +13,7 @@
      row in memory and has negative strides. out parameters never overlap inputs.
 
    MEMORY  ERRORS  THREADS
-     Nothing is allocated. Pixel functions use at most 6 KB of stack and never copy a frame.
+     Nothing is allocated. Pixel functions use at most 7 KB of stack and never copy a frame.
      Functions that meet foreign data (frames, rectangles, face boxes) check it and return a
      status; unless said otherwise, outputs are untouched when it is not RPPG_OK.
      No function has state of its own: objects of different threads are independent.
@@ -101,7 +101,7 @@ typedef struct rppg_sums { uint64_t sum[3]; uint32_t count[3]; } rppg_sums;
    that the rectangle touches. In YUYV and UYVY the rectangle is widened to whole pixel pairs, for
    luma too. The counts say how many samples each sum holds.
    Returns RPPG_OK, an error of rppg_frame_check, or RPPG_ERR_ARG for a NULL with n > 0.
-   Exact. Cost: O(pixels covered) + O(columns) a rectangle. 6 KB of stack.                     */
+   Exact. Cost: O(pixels covered) + O(columns) a rectangle. 7 KB of stack.                     */
 RPPG_DEF rppg_status rppg_roi_sums(const rppg_frame *frame, const rppg_rect *rois, size_t n,
                                    rppg_sums *out);
 
@@ -479,6 +479,11 @@ RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size
 #  define RPPG__BYTES_NEON
 #endif
 
+#if defined(__GNUC__) && !defined(__clang__) && RPPG__BASE == RPPG__SSE2
+#  define RPPG__KEEP(x) __asm__("" : "+v"(x)) /* gcc would load x once for each use */
+#else
+#  define RPPG__KEEP(x) ((void)0)
+#endif
 #define RPPG__CHUNK 960 /* columns of bytes at a time: a multiple of 64 (vectors), 12 (channels) */
 #define RPPG__GROUP 64  /* ROIs at a time */
 
@@ -537,8 +542,8 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_store(p,a) _mm512_storeu_si512(p, a)
 #  define rppg__vu_add(a,b)   _mm512_add_epi32(a, b)
 #  define rppg__vu_sub(a,b)   _mm512_sub_epi32(a, b)
-#  define rppg__vu_shl(a,k)   _mm512_slli_epi32(a, k)
-#  define rppg__vu_shr(a,k)   _mm512_srli_epi32(a, k)
+#  define rppg__vu_shl(a,k)   _mm512_maskz_slli_epi32(0xffff, a, k) /* all lanes; the plain one */
+#  define rppg__vu_shr(a,k)   _mm512_maskz_srli_epi32(0xffff, a, k) /* warns in g++: gcc bug 105593 */
 #  define rppg__vu_odd(a)     _mm512_srli_epi16(a, 8)
 #elif RPPG__PASS == RPPG__AVX2
 #  define RPPG__VU            32
@@ -618,7 +623,8 @@ RPPG__SUB(void, rppg__block)(const uint8_t *p, ptrdiff_t stride, int h, int coun
     const uint8_t *q = p + r * stride;
     RPPG__UNROLL
     for (k = 0; k < count; k++) {
-      const rppg__vu x = rppg__vu_load(q + k * RPPG__VU);
+      rppg__vu x = rppg__vu_load(q + k * RPPG__VU);
+      RPPG__KEEP(x);
       all[k] = rppg__vu_add(all[k], x);
       odd[k] = rppg__vu_add(odd[k], rppg__vu_odd(x));
     }
@@ -644,7 +650,7 @@ RPPG__SUB(void, rppg__block)(const uint8_t *p, ptrdiff_t stride, int h, int coun
 RPPG__FN(void, rppg__columns)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end,
                               int width, int first, uint32_t *col)
 {
-  enum { W = RPPG__VU, SIZE = RPPG__CHUNK / 4, BATCH = 128 };
+  enum { W = RPPG__VU, SIZE = RPPG__CHUNK / 4, BATCH = 64 };
   int r, x, i;
   for (r = 0; r < rows; r += BATCH) {
     const uint8_t *p = row + r * stride;
@@ -788,24 +794,31 @@ static rppg__box rppg__cut(const rppg_rect *r, const rppg_frame *f, const rppg__
   return b;
 }
 
-/* Adds columns x .. end - 1 of a chunk to the sums of their channels; or takes them away. A chunk
-   has 960 / 12 = 80 columns of each residue and 32768 rows: 80 * 32768 * 255 < 2^32. */
+/* Adds columns x .. end - 1 of a chunk to the sums of their channels; or takes them away. x is the
+   first byte of a cell. A chunk has 80 columns of each residue modulo 12 = lcm(2, 3, 4), each a
+   total of 32768 rows at most: 80 * 32768 * 255 < 2^32. */
 static void rppg__collect(const uint32_t *col, int x, int end, const rppg__plane *p, int take,
                           uint64_t sum[3])
 {
   enum { SIZE = RPPG__CHUNK / 4 };
-  uint32_t t[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }; /* by column modulo 12 = lcm(2, 3, 4) */
-  int k;
-  for (; x < end && x % 12 != 0; x++) t[x % 12] += col[(x & 3) * SIZE + (x >> 2)];
-  for (; x + 12 <= end; x += 12) {
+  uint32_t t[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+  const int head = x & 3; /* t[k] is of column x + k, so start where the four planes start */
+  int k, byte;
+  x -= head;
+  for (k = 0; k < head; k++) t[k] -= col[k * SIZE + (x >> 2)];
+  for (; x < end; x += 12) {
     const uint32_t *c = col + (x >> 2);
-    RPPG__UNROLL
-    for (k = 0; k < 12; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
+    if (x + 12 <= end) {
+      RPPG__UNROLL
+      for (k = 0; k < 12; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
+    } else
+      for (k = 0; x + k < end; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
   }
-  for (; x < end; x++) t[x % 12] += col[(x & 3) * SIZE + (x >> 2)];
-  for (k = 0; k < 12; k++) {
-    const int channel = p->of[k % p->bytes];
-    if (channel < 3) sum[channel] += take ? 0 - (uint64_t)t[k] : t[k];
+  for (byte = 0; byte < p->bytes; byte++) {
+    uint64_t s = 0;
+    if (p->of[byte] == 3) continue;
+    for (k = head + byte; k < head + 12; k += p->bytes) s += t[k < 12 ? k : k - 12];
+    sum[p->of[byte]] += take ? 0 - s : s;
   }
 }
 
@@ -813,43 +826,45 @@ static void rppg__collect(const uint32_t *col, int x, int end, const rppg__plane
    the rows where a box begins or ends. The totals of the columns run on from band to band: a box
    takes them away where it begins and adds them where it ends. */
 static void rppg__plane_sums(const uint8_t *src, ptrdiff_t stride, int width, const rppg__plane *p,
-                             const rppg__box *box, size_t n, rppg_sums *out)
+                             const rppg__box *box, int n, rppg_sums *out)
 {
   const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
   const int unit = kernels->unit;
   uint32_t col[RPPG__CHUNK];
-  int first;
+  rppg__box part[RPPG__GROUP]; /* of a box inside the chunk */
+  uint8_t of[RPPG__GROUP];     /* which box */
+  int first, i;
   for (first = 0; first < width; first += RPPG__CHUNK) {
     const int last = rppg__min(width, first + RPPG__CHUNK);
-    int y = 0, dirty = 0; /* dirty: the totals are not zero */
-    for (;;) {
-      int next = RPPG_MAX_SIDE + 1, kept = 0, u, v;
-      uint64_t used = 0; /* units of columns with a box in this band */
-      size_t i;
-      for (i = 0; i < n; i++) {
-        const int x0 = rppg__max(box[i].x0, first) - first, x1 = rppg__min(box[i].x1, last) - first;
-        if (x0 >= x1 || box[i].y0 >= y || box[i].y1 < y) continue;
-        if (box[i].y1 == y) rppg__collect(col, x0, x1, p, 0, out[i].sum);
-        else kept = 1;
-      }
-      if (!kept) dirty = 0;
-      for (i = 0; i < n; i++) {
-        const int x0 = rppg__max(box[i].x0, first) - first, x1 = rppg__min(box[i].x1, last) - first;
-        if (x0 >= x1 || box[i].y1 <= y) continue;
-        if (box[i].y0 > y) { next = rppg__min(next, box[i].y0); continue; }
-        if (box[i].y0 == y && dirty) rppg__collect(col, x0, x1, p, 1, out[i].sum);
-        next = rppg__min(next, box[i].y1);
-        used |= (~(uint64_t)0 << x0 / unit) & (~(uint64_t)0 >> (63 - (x1 - 1) / unit));
+    int parts = 0, y = 0, next, until = 0, u, v;
+    for (i = 0; i < n; i++) {
+      rppg__box b = box[i];
+      b.x0 = rppg__max(b.x0, first) - first;
+      b.x1 = rppg__min(b.x1, last) - first;
+      if (b.x0 < b.x1) { of[parts] = (uint8_t)i; part[parts++] = b; }
+    }
+    for (;; y = next) {
+      const int going = until > y; /* a part goes on across this edge, so the totals must */
+      uint64_t used = 0;           /* units of columns with a part in this band */
+      next = RPPG_MAX_SIDE + 1;
+      for (i = 0; i < parts; i++) {
+        const rppg__box *b = &part[i];
+        if (b->y1 < y) continue;
+        if (b->y0 > y) { next = rppg__min(next, b->y0); continue; }
+        if (b->y1 == y) { rppg__collect(col, b->x0, b->x1, p, 0, out[of[i]].sum); continue; }
+        if (b->y0 == y && going) rppg__collect(col, b->x0, b->x1, p, 1, out[of[i]].sum);
+        next = rppg__min(next, b->y1);
+        until = rppg__max(until, b->y1);
+        used |= (~(uint64_t)0 << b->x0 / unit) & (~(uint64_t)0 >> (63 - (b->x1 - 1) / unit));
       }
       if (next > RPPG_MAX_SIDE) break;
-      if (used != 0 && !dirty) { memset(col, 0, sizeof col); dirty = 1; }
+      if (!going) memset(col, 0, sizeof col);
       for (u = 0; used >> u != 0; u = v) {
         while (!(used >> u & 1)) u++;
-        for (v = u + 1; v < 64 && (used >> v & 1); v++) {}
+        for (v = u + 1; used >> v & 1; v++) {} /* at most 960 / 16 = 60 units */
         kernels->columns(src + y * stride, stride, next - y, first + u * unit,
                          rppg__min(first + v * unit, last), width, first, col);
       }
-      y = next;
     }
   }
 }
@@ -879,7 +894,7 @@ RPPG_DEF rppg_status rppg_roi_sums(const rppg_frame *frame, const rppg_rect *roi
           if (p->of[b] < 3) o->count[p->of[b]] += cells;
       }
       rppg__plane_sums(frame->planes[k], frame->strides[k],
-                       rppg__cells(frame->width, p->pixels) * p->bytes, p, box, m, out + begin);
+                       rppg__cells(frame->width, p->pixels) * p->bytes, p, box, (int)m, out + begin);
     }
   }
   return RPPG_OK;

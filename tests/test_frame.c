@@ -1,4 +1,5 @@
-/* Frames, ROI sums, layouts and box smoothing of rppg.h, against plain loops over pixels. */
+/* Tests of frames, ROI sums, layouts and box smoothing of rppg.h, against plain loops over pixels.
+   cc -O2 tests/test_frame.c -lm && ./a.out */
 #if defined(__unix__) || defined(__APPLE__)
 #  ifndef _DEFAULT_SOURCE
 #    define _DEFAULT_SOURCE
@@ -404,6 +405,8 @@ static void test_layouts(void)
   CHECK(rppg_layout_fixed(RPPG_LAYOUT_WHOLE, &odd, r) == RPPG_OK && is(r, -7, 3, 101, 57), "whole box");
   CHECK(rppg_layout_parts(parts, 3, &odd, r) == RPPG_OK && is(&r[0], -57, 3, 50, 57) && is(&r[1], -7, 3, 51, 57) &&
         is(&r[2], 44, 3, 50, 57), "parts share edges, halves round up");
+  q.x = q.y = -0.25f; q.w = q.h = 1.0f;
+  CHECK(rppg_layout_parts(&q, 1, &odd, r) == RPPG_OK && is(r, -32, -11, 101, 57), "edges left of the face box");
   for (rows = 1; rows <= 16; rows++)
     for (cols = 1; cols <= 16; cols++) {
       bad += rppg_layout_grid(rows, cols, &odd, r) != RPPG_OK;
@@ -476,8 +479,10 @@ static void test_smoother(void)
 static uint64_t hash;
 static void mix(uint64_t v)
 {
+  uint8_t b[8];
   int i;
-  for (i = 0; i < 8; i++) { hash = (hash ^ (v >> 8 * i & 255)) * 0x100000001b3u; } /* FNV-1a, little-endian */
+  for (i = 0; i < 8; i++) b[i] = (uint8_t)(v >> 8 * i); /* the same order on every machine */
+  hash = tap_fnv(hash, b, 8);
 }
 
 static uint64_t golden(void)
@@ -487,7 +492,7 @@ static uint64_t golden(void)
   float rgb[3];
   int format, i, c;
   uint32_t bits;
-  hash = 0xcbf29ce484222325u;
+  hash = TAP_FNV;
   seed = 2026;
   for (format = RPPG_RGB24; format < RPPG__FORMAT_END; format++) {
     rppg_frame f = frame_make(format, 322, 70, 5, format % 3);
@@ -512,11 +517,10 @@ static uint64_t golden(void)
   return hash;
 }
 
-#define GOLDEN 0x92649bd7af651160u
+#define GOLDEN UINT64_C(0x92649bd7af651160)
 
 int main(void)
 {
-  const int best = (int)rppg_isa_best();
   int isa, format, i;
   arena_make();
   test_check();
@@ -525,9 +529,8 @@ int main(void)
   test_mean_errors();
   for (format = RPPG_RGB24; format < RPPG__FORMAT_END; format++)
     for (i = 0; i < (format > RPPG_GRAY8 ? 4 : 1); i++) test_mean(format, i / 2, i % 2);
-  for (isa = 0; isa <= best; isa++) {
+  TAP_EACH_ISA(isa) {
     uint64_t h;
-    rppg__isa_force((rppg_isa)isa);
     printf("# %s\n", rppg_isa_name((rppg_isa)isa));
     for (format = RPPG_RGB24; format < RPPG__FORMAT_END; format++) {
       test_widths(format);
@@ -545,6 +548,5 @@ int main(void)
     h = golden();
     CHECK(h == GOLDEN, "golden hash %08lx%08lx", (unsigned long)(h >> 32), (unsigned long)(h & 0xffffffffu));
   }
-  rppg__isa_force((rppg_isa)best);
-  return tap_done();
+  return tap_end();
 }
