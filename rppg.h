@@ -446,6 +446,9 @@ RPPG_DEF const float *rppg_wave(const rppg_session *s, size_t *n);
 RPPG_DEF const float *rppg_spectrum(const rppg_session *s, size_t *n, double *bin_hz);
 RPPG_DEF const rppg_rect *rppg_rois(const rppg_session *s, size_t *n);
 
+/* Mean colours of the newest frame that was accepted, [n][3], R first; zeros before the first. */
+RPPG_DEF const float *rppg_frame_colours(const rppg_session *s, size_t *n);
+
 /* Mean colours of one ROI on the grid, newest last.
 
    roi  in   0 <= roi < number of ROIs, else nothing is written
@@ -1940,6 +1943,12 @@ RPPG_DEF const rppg_rect *rppg_rois(const rppg_session *s, size_t *n)
 {
   *n = s->rois;
   return s->rects;
+}
+
+RPPG_DEF const float *rppg_frame_colours(const rppg_session *s, size_t *n)
+{
+  *n = s->rois;
+  return s->last;
 }
 
 RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size_t cap)

@@ -1,0 +1,437 @@
+/* hr_video.c - heart rate from a video file
+
+   cc -O2 -I. examples/hr_video.c -o hr_video -lm
+   ffmpeg -i face.mp4 -f yuv4mpegpipe - | hr_video --face 85,60,350,420 -
+   hr_video --face 112,53,96,125 --json --plot clip.svg clip.y4m
+   hr_video --face 112,53,96,125 --fps 30 'frames/f_%04d.png'                                   */
+#if !defined(_WIN32) && !defined(_POSIX_C_SOURCE)
+#  define _POSIX_C_SOURCE 200112L /* isatty, fileno */
+#endif
+#define RPPG_IMPLEMENTATION
+#include "plot.h"
+
+#if defined(_WIN32)
+#  include <fcntl.h>
+#  include <io.h>
+#  define isatty _isatty
+#  define fileno _fileno
+#else
+#  include <unistd.h>
+#endif
+
+#ifndef RPPG_HAVE_STB
+#  if defined(__has_include)
+#    if __has_include(<stb/stb_image.h>)
+#      define RPPG_HAVE_STB 1
+#    endif
+#  endif
+#endif
+#if RPPG_HAVE_STB + 0
+#  define STB_IMAGE_IMPLEMENTATION
+#  define STBI_NO_HDR
+#  define STBI_NO_LINEAR
+#  define STBI_MAX_DIMENSIONS 32768
+#  if defined(__GNUC__)
+#    pragma GCC diagnostic push
+#    pragma GCC diagnostic ignored "-Wconversion"
+#    pragma GCC diagnostic ignored "-Wsign-conversion"
+#    pragma GCC diagnostic ignored "-Wshadow"
+#    pragma GCC diagnostic ignored "-Wunused-but-set-variable"
+#  endif
+#  include <stb/stb_image.h>
+#  if defined(__GNUC__)
+#    pragma GCC diagnostic pop
+#  endif
+#endif
+
+static const char usage[] =
+  "usage: hr_video [options] INPUT\n"
+  "  INPUT              clip.y4m, - for Y4M on standard input, or a numbered image pattern\n"
+  "                     like frames/f_%04d.png (from 0 or 1, until one is missing)\n"
+  "  --face x,y,w,h     the face in pixels, brows to chin and a little more on all sides;\n"
+  "                     without it, the middle of the frame\n"
+  "  --fps F            frames per second of images (30), or instead of the Y4M header's\n"
+  "  --method M         pos, chrom, green, contact (finger on the lens)          (pos)\n"
+  "  --window S         seconds an estimate looks back, 4 to 60                  (10)\n"
+  "  --step S           seconds between estimates                                (1)\n"
+  "  --band LO,HI       beats per minute to look for                             (36,240)\n"
+  "  --json             one JSON object a line, the last one the summary of the clip\n"
+  "  --csv F            a row a frame: time, mean colours, rate and confidence so far\n"
+  "  --plot F.svg       colours, pulse wave, spectrum, rate over time\n"
+  "A frame header of Y4M may carry its capture time: FRAME XT=<microseconds>.\n";
+
+typedef struct options {
+  const char *input, *csv, *plot;
+  rppg_rect face;
+  double fps, window_s, step_s, bpm_min, bpm_max;
+  int has_face, method, json;
+} options;
+
+/* x,y,w,h as whole numbers. */
+static rppg_rect option_box(const char *text)
+{
+  rppg_rect r;
+  char rest;
+  if (sscanf(text, "%9d,%9d,%9d,%9d%c", &r.x, &r.y, &r.w, &r.h, &rest) != 4)
+    die(EXIT_USAGE, "--face wants x,y,w,h in pixels, not '%s'", text);
+  if (r.w < 1 || r.h < 1) die(EXIT_USAGE, "--face %s: width and height must be at least 1", text);
+  return r;
+}
+
+static options parse(int argc, char **argv)
+{
+  options o;
+  int i;
+  memset(&o, 0, sizeof o);
+  o.step_s = 1.0;
+  o.method = -1;
+  for (i = 1; i < argc; i++) {
+    const char *a = argv[i];
+    if (!strcmp(a, "--help")) { fputs(usage, stdout); exit(0); }
+    else if (!strcmp(a, "--json")) o.json = 1;
+    else if (!strcmp(a, "--csv")) o.csv = option_value(argc, argv, &i);
+    else if (!strcmp(a, "--plot")) o.plot = option_value(argc, argv, &i);
+    else if (!strcmp(a, "--fps")) o.fps = option_number(a, option_value(argc, argv, &i), 1, 1000);
+    else if (!strcmp(a, "--window")) o.window_s = option_number(a, option_value(argc, argv, &i), 4, 60);
+    else if (!strcmp(a, "--step")) o.step_s = option_number(a, option_value(argc, argv, &i), 0.05, 3600);
+    else if (!strcmp(a, "--method")) o.method = option_method(option_value(argc, argv, &i));
+    else if (!strcmp(a, "--band")) {
+      const char *v = option_value(argc, argv, &i);
+      char rest;
+      if (sscanf(v, "%lf,%lf%c", &o.bpm_min, &o.bpm_max, &rest) != 2 ||
+          !(o.bpm_min >= 20.0 && o.bpm_max <= 300.0 && o.bpm_max >= 2.0 * o.bpm_min))
+        die(EXIT_USAGE, "--band wants LO,HI within 20 and 300 bpm, HI at least twice LO, not '%s'", v);
+    }
+    else if (!strcmp(a, "--face")) {
+      const char *v = option_value(argc, argv, &i);
+      if (!strcmp(v, "auto")) die(EXIT_USAGE, "--face auto is not in this version; give x,y,w,h");
+      o.face = option_box(v);
+      o.has_face = 1;
+    }
+    else if (!strcmp(a, "--model")) die(EXIT_USAGE, "--model is not in this version");
+    else if (a[0] == '-' && a[1]) die(EXIT_USAGE, "unknown option '%s' (see --help)", a);
+    else if (o.input) die(EXIT_USAGE, "one input, please: '%s' and '%s'", o.input, a);
+    else o.input = a;
+  }
+  if (!o.input) die(EXIT_USAGE, "no input (see --help)");
+  return o;
+}
+
+/* ---- input: Y4M, or numbered images ------------------------------------------------------------ */
+
+typedef struct video {
+  const char *name;
+  FILE *file;         /* Y4M */
+  const char *digits; /* images: the % of the pattern */
+  int width_of_number, number;
+  rppg_frame frame;   /* its planes lie in pixels */
+  uint8_t *pixels;
+  size_t size;        /* of a frame, bytes */
+  double fps;
+  long count;         /* frames so far */
+  const char *trouble; /* why it ended early; NULL: it did not */
+} video;
+
+/* Chroma tags that are plain 8-bit layouts, in the order of the formats below. */
+static int y4m_format(const char *tag)
+{
+  if (!strcmp(tag, "mono")) return RPPG_GRAY8;
+  if (!strcmp(tag, "422")) return RPPG_I422;
+  if (!strcmp(tag, "444")) return RPPG_I444;
+  if (!strcmp(tag, "420") || !strcmp(tag, "420jpeg") || !strcmp(tag, "420mpeg2") ||
+      !strcmp(tag, "420paldv"))
+    return RPPG_I420;
+  return 0;
+}
+
+/* Reads a line of at most size - 1 characters; 1 if it ended with a newline. */
+static int read_line(FILE *f, char *line, size_t size)
+{
+  size_t n = 0;
+  int c;
+  while ((c = getc(f)) != EOF && c != '\n' && n + 1 < size) line[n++] = (char)c;
+  line[n] = 0;
+  return c == '\n';
+}
+
+/* Stream header: sizes, rate, chroma, range. */
+static void y4m_open(video *v)
+{
+  char line[512], *word;
+  int num = 30, den = 1, c_w, c_h;
+  size_t luma;
+  if (!read_line(v->file, line, sizeof line) || strncmp(line, "YUV4MPEG2 ", 10))
+    die(EXIT_INPUT, "%s: not Y4M (make it with: ffmpeg -i CLIP -pix_fmt yuv420p -f yuv4mpegpipe -)", v->name);
+  v->frame.format = RPPG_I420;
+  for (word = strtok(line + 10, " "); word; word = strtok(NULL, " ")) {
+    if (word[0] == 'W') v->frame.width = atoi(word + 1);
+    if (word[0] == 'H') v->frame.height = atoi(word + 1);
+    if (word[0] == 'F' && sscanf(word + 1, "%9d:%9d", &num, &den) != 2) num = 0;
+    if (word[0] == 'C' && !(v->frame.format = y4m_format(word + 1)))
+      die(EXIT_INPUT, "%s: pixel format %s; convert it: ffmpeg -i CLIP -pix_fmt yuv420p ...", v->name, word + 1);
+    if (!strcmp(word, "XCOLORRANGE=FULL")) v->frame.range = RPPG_FULL;
+  }
+  if (v->frame.width < 1 || v->frame.height < 1 || v->frame.width > RPPG_MAX_SIDE || v->frame.height > RPPG_MAX_SIDE)
+    die(EXIT_INPUT, "%s: a frame of %d x %d pixels", v->name, v->frame.width, v->frame.height);
+  if (v->fps == 0.0) {
+    if (num < 1 || den < 1 || num / den > 1000) die(EXIT_INPUT, "%s: frame rate %d:%d; give --fps", v->name, num, den);
+    v->fps = (double)num / den;
+  }
+  if (v->frame.height >= 720) v->frame.matrix = RPPG_BT709; /* Y4M does not say; HD has 709 */
+  c_w = v->frame.format == RPPG_I444 ? v->frame.width : (v->frame.width + 1) / 2;
+  c_h = v->frame.format == RPPG_I420 ? (v->frame.height + 1) / 2 : v->frame.height;
+  luma = (size_t)v->frame.width * (size_t)v->frame.height;
+  v->size = luma + (v->frame.format == RPPG_GRAY8 ? 0 : 2 * (size_t)c_w * (size_t)c_h);
+  v->pixels = (uint8_t *)must_alloc(v->size);
+  v->frame.planes[0] = v->pixels;
+  v->frame.strides[0] = v->frame.width;
+  v->frame.planes[1] = v->pixels + luma;
+  v->frame.planes[2] = v->pixels + luma + (size_t)c_w * (size_t)c_h;
+  v->frame.strides[1] = v->frame.strides[2] = c_w;
+}
+
+/* The next frame and its time; 0 at the end, with v->trouble set if the file is damaged. */
+static int y4m_next(video *v, int64_t *t_us)
+{
+  char line[256], *time;
+  int c = getc(v->file);
+  long long t;
+  if (c == EOF) {
+    if (ferror(v->file)) v->trouble = "cannot be read";
+    return 0;
+  }
+  ungetc(c, v->file);
+  if (!read_line(v->file, line, sizeof line) || strncmp(line, "FRAME", 5)) {
+    v->trouble = "is damaged: no frame header where one belongs";
+    return 0;
+  }
+  if (fread(v->pixels, 1, v->size, v->file) != v->size) {
+    v->trouble = "is cut off";
+    return 0;
+  }
+  *t_us = (int64_t)floor((double)v->count * 1e6 / v->fps + 0.5);
+  time = strstr(line, " XT=");
+  if (time && sscanf(time + 4, "%18lld", &t) == 1) *t_us = (int64_t)t;
+  return 1;
+}
+
+/* Splits a pattern at its one %0Nd; dies on anything else after a percent sign. */
+static void pattern_open(video *v)
+{
+  const char *p = v->digits + 1, *digits = p;
+  while (*p >= '0' && *p <= '9') p++;
+  if (*p != 'd' || p - digits > 2 || strchr(p + 1, '%'))
+    die(EXIT_USAGE, "'%s': a pattern has one number, like f_%%04d.png", v->name);
+  v->width_of_number = atoi(digits);
+  if (v->fps == 0.0) v->fps = 30.0;
+#if !(RPPG_HAVE_STB + 0)
+  die(EXIT_USAGE, "images need stb_image at build time (Debian: libstb-dev)");
+#endif
+}
+
+#if RPPG_HAVE_STB + 0
+static FILE *pattern_file(const video *v, int number, char *path, size_t size)
+{
+  const char *after = strchr(v->digits, 'd') + 1;
+  const int n = snprintf(path, size, "%.*s%0*d%s", (int)(v->digits - v->name), v->name,
+                         v->width_of_number, number, after);
+  if (n < 0 || (size_t)n >= size) die(EXIT_USAGE, "'%s': too long a path", v->name);
+  return fopen(path, "rb");
+}
+
+/* The next image, as RGB or grey; numbers start at 0 or 1. */
+static int image_next(video *v, int64_t *t_us)
+{
+  static char path[4096];
+  FILE *f = pattern_file(v, v->number, path, sizeof path);
+  int w, h, channels, grey;
+  if (!f && v->count == 0 && v->number == 0) f = pattern_file(v, v->number = 1, path, sizeof path);
+  if (!f) return 0;
+  if (v->pixels) stbi_image_free(v->pixels);
+  v->pixels = NULL;
+  if (!stbi_info_from_file(f, &w, &h, &channels)) channels = 3;
+  grey = channels < 3;
+  v->pixels = stbi_load_from_file(f, &w, &h, &channels, grey ? 1 : 3);
+  fclose(f);
+  if (!v->pixels) die(EXIT_INPUT, "%s: no image that stb_image can read (%s)", path, stbi_failure_reason());
+  if (v->count > 0 && (w != v->frame.width || h != v->frame.height || grey != (v->frame.format == RPPG_GRAY8)))
+    die(EXIT_INPUT, "%s: another size or kind than the images before", path);
+  v->frame.format = grey ? RPPG_GRAY8 : RPPG_RGB24;
+  v->frame.width = w;
+  v->frame.height = h;
+  v->frame.planes[0] = v->pixels;
+  v->frame.strides[0] = (ptrdiff_t)w * (grey ? 1 : 3);
+  *t_us = (int64_t)floor((double)v->count * 1e6 / v->fps + 0.5);
+  v->number++;
+  return 1;
+}
+#endif
+
+static void video_open(video *v, const options *o)
+{
+  memset(v, 0, sizeof *v);
+  v->name = o->input;
+  v->fps = o->fps;
+  v->digits = strchr(o->input, '%');
+  if (v->digits) {
+    pattern_open(v);
+    return;
+  }
+#if defined(_WIN32)
+  _setmode(_fileno(stdin), _O_BINARY);
+#endif
+  v->file = strcmp(o->input, "-") ? fopen(o->input, "rb") : stdin;
+  if (!v->file) die(EXIT_INPUT, "cannot open '%s'", o->input);
+  y4m_open(v);
+}
+
+static int video_next(video *v, int64_t *t_us)
+{
+  int got;
+#if RPPG_HAVE_STB + 0
+  got = v->digits ? image_next(v, t_us) : y4m_next(v, t_us);
+#else
+  got = y4m_next(v, t_us);
+#endif
+  v->count += got;
+  return got;
+}
+
+/* ---- output ------------------------------------------------------------------------------------- */
+
+static void csv_header(FILE *f, const rppg_session *s)
+{
+  size_t roi;
+  fprintf(f, "t,r,g,b,hr_bpm,confidence");
+  for (roi = 1; roi <= s->rois; roi++)
+    fprintf(f, ",r%lu,g%lu,b%lu", (unsigned long)roi, (unsigned long)roi, (unsigned long)roi);
+  fputc('\n', f);
+}
+
+/* Time, mean of all ROIs, newest estimate (NULL: none yet), each ROI. */
+static void csv_row(FILE *f, const rppg_session *s, double t_s, const rppg_result *r)
+{
+  size_t rois, i;
+  const float *c = rppg_frame_colours(s, &rois);
+  double mean[3] = { 0.0, 0.0, 0.0 };
+  for (i = 0; i < 3 * rois; i++) mean[i % 3] += (double)c[i] / (double)rois;
+  fprintf(f, "%.6f,%.5f,%.5f,%.5f,", t_s, mean[0], mean[1], mean[2]);
+  if (r) fprintf(f, "%.2f,%.3f", r->hr_bpm, r->confidence);
+  else fputc(',', f);
+  for (i = 0; i < 3 * rois; i++) fprintf(f, ",%.5f", (double)c[i]);
+  fputc('\n', f);
+}
+
+static void print_human(const video *v, const rppg_session *s, const history *h, const rppg_result *sum)
+{
+  size_t n, i;
+  const float *wave = rppg_wave(s, &n);
+  float *rates = (float *)must_alloc(h->count * sizeof *rates);
+  printf("%ld frames of %d x %d, %.1f s\n", v->count, v->frame.width, v->frame.height, sum->t_s);
+  printf("%.1f bpm   confidence %.2f   SNR %.1f dB   ", sum->hr_bpm, sum->confidence, sum->snr_db);
+  print_flags(stdout, sum->flags, NULL, "");
+  printf("\npulse  ");
+  print_sparkline(wave, n, 72);
+  if (h->count > 4) {
+    for (i = 0; i < h->count; i++) rates[i] = (float)h->at[i].tracked_bpm;
+    printf("rate   ");
+    print_sparkline(rates, h->count, 72);
+  }
+  if (sum->confidence < 0.3) printf("Too unsure to be believed: more light, a nearer face, less motion?\n");
+  free(rates);
+}
+
+/* ---- main ----------------------------------------------------------------------------------------- */
+
+/* The box to use on this frame size: the given one, or the middle of the frame. */
+static rppg_rect face_box(const options *o, const rppg_frame *f)
+{
+  rppg_rect r = o->face;
+  if (!o->has_face) {
+    r.w = (f->width + 1) / 2;
+    r.h = (f->height + 1) / 2;
+    r.x = (f->width - r.w) / 2;
+    r.y = (f->height - r.h) / 2;
+    fprintf(stderr, "hr_video: no --face: using the middle of the frame, %d,%d,%d,%d\n", r.x, r.y, r.w, r.h);
+  }
+  if (r.x >= f->width || r.y >= f->height || r.x + r.w <= 0 || r.y + r.h <= 0)
+    die(EXIT_INPUT, "--face %d,%d,%d,%d lies outside the %d x %d frame", r.x, r.y, r.w, r.h, f->width, f->height);
+  return r;
+}
+
+/* Grey frames have no colours to separate: GREEN, whatever the default. */
+static void start(const options *o, const rppg_frame *f, rppg_session *s)
+{
+  rppg_config cfg;
+  memset(&cfg, 0, sizeof cfg);
+  cfg.method = o->method >= 0 ? o->method : f->format == RPPG_GRAY8 ? RPPG_GREEN : RPPG_POS;
+  cfg.window_s = o->window_s;
+  cfg.bpm_min = o->bpm_min;
+  cfg.bpm_max = o->bpm_max;
+  if (f->format == RPPG_GRAY8 && cfg.method < RPPG_GREEN)
+    die(EXIT_USAGE, "a grey video has no colours: only --method green fits");
+  start_session(s, &cfg);
+}
+
+/* Pushes every frame; an estimate every step, and one at the very end if there was none. */
+static void run(const options *o, video *v, rppg_session *s, history *h, FILE *csv)
+{
+  const int show = isatty(fileno(stderr)) && !o->json;
+  double due_s = o->window_s > 0.0 ? o->window_s : 10.0, t_s = 0.0;
+  int64_t t_us, first_us = 0;
+  rppg_rect face = { 0, 0, 0, 0 };
+  rppg_result r;
+  while (video_next(v, &t_us)) {
+    if (v->count == 1) {
+      face = face_box(o, &v->frame);
+      start(o, &v->frame, s);
+      first_us = t_us;
+      if (csv) csv_header(csv, s);
+    }
+    rppg_push(s, &v->frame, &face, t_us); /* what it refuses shows as a flag */
+    t_s = ((double)t_us - (double)first_us) * 1e-6;
+    if (t_s >= due_s - 1e-6 && rppg_estimate(s, &r) == RPPG_OK) {
+      while (due_s <= t_s + 1e-6) due_s += o->step_s;
+      r.t_s = t_s;
+      history_add(h, &r);
+      if (o->json) print_json(&r, 0, NULL);
+      if (show) fprintf(stderr, "\r%8.1f s  %6.1f bpm  confidence %.2f ", r.t_s, r.hr_bpm, r.confidence);
+    }
+    if (csv) csv_row(csv, s, t_s, h->count ? &h->at[h->count - 1] : NULL);
+  }
+  if (v->count && !h->count && rppg_estimate(s, &r) == RPPG_OK) {
+    r.t_s = t_s;
+    history_add(h, &r);
+    if (o->json) print_json(&r, 0, NULL);
+  }
+  if (show && h->count) fprintf(stderr, "\r%60s\r", "");
+}
+
+int main(int argc, char **argv)
+{
+  options o;
+  video v;
+  rppg_session s;
+  rppg_result sum;
+  history h = { NULL, 0, 0 };
+  FILE *csv = NULL;
+  program_name = "hr_video";
+  o = parse(argc, argv);
+  if (o.plot) must_close(must_create(o.plot), o.plot); /* better now than after an hour */
+  if (o.csv) csv = must_create(o.csv);
+  video_open(&v, &o);
+  run(&o, &v, &s, &h, csv);
+  if (csv) must_close(csv, o.csv);
+  if (!v.count) die(EXIT_INPUT, "%s: %s", v.name, v.trouble ? v.trouble : "no frames in it");
+  if (!h.count)
+    die(EXIT_INPUT, "%s: %s%stoo short: %ld frames, less than %g s without a gap", v.name,
+        v.trouble ? v.trouble : "", v.trouble ? ", and " : "", v.count, s.cfg.min_window_s);
+  sum = history_summary(&h);
+  if (o.json) print_json(&sum, 1, v.trouble ? "cut_off" : NULL);
+  else print_human(&v, &s, &h, &sum);
+  must_close(stdout, "standard output");
+  if (o.plot) write_plot(o.plot, &s, &h, &sum);
+  if (v.trouble) die(EXIT_INPUT, "%s %s after %ld frames; those were measured", v.name, v.trouble, v.count);
+  free(h.at);
+  return 0;
+}
