@@ -37,7 +37,7 @@
 extern "C" {
 #endif
 
-/* ---- frames -------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 #define RPPG_MAX_SIDE 32768 /* of a frame or a face box: no product of sizes overflows 64 bits */
 
@@ -117,7 +117,7 @@ RPPG_DEF rppg_status rppg_roi_sums(const rppg_frame *frame, const rppg_rect *roi
    rppg_frame_check. Exact: double arithmetic, rounded once to float. Cost: O(1).             */
 RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *sums, float *rgb);
 
-/* ---- layouts: rectangles from a face box ------------------------------------------------------- */
+/* ---- layouts: rectangles from a face box ----------------------------------------------------- */
 
 /* A face box is good if -RPPG_MAX_SIDE <= x, y <= RPPG_MAX_SIDE and 1 <= w, h <= RPPG_MAX_SIDE; it
    may reach over the edge of the frame. Edges, not sizes, are rounded (half up): parts that share
@@ -199,7 +199,7 @@ RPPG_DEF rppg_status rppg_layout_parts(const rppg_part *parts, size_t n, const r
    Exact. Cost: O(rows * cols).                                                               */
 RPPG_DEF rppg_status rppg_layout_grid(int rows, int cols, const rppg_rect *box, rppg_rect *out);
 
-/* ---- box smoothing ------------------------------------------------------------------------------- */
+/* ---- box smoothing --------------------------------------------------------------------------- */
 
 #define RPPG_SMOOTHER_MAX 64
 
@@ -229,7 +229,7 @@ RPPG_DEF rppg_status rppg_smoother_init(rppg_smoother *s, int length);
    Exact. Cost: O(1).                                                                         */
 RPPG_DEF rppg_status rppg_smoother_push(rppg_smoother *s, const rppg_rect *box, rppg_rect *mean);
 
-/* ---- pulse methods ------------------------------------------------------------------------------ */
+/* ---- pulse methods --------------------------------------------------------------------------- */
 
 typedef enum rppg_method {
   RPPG_POS = 0,     /* plane orthogonal to skin           [Wang2017]                            */
@@ -310,7 +310,7 @@ RPPG_DEF size_t rppg_pulse_signal_work(const rppg_pulse_config *cfg, size_t n);
 RPPG_DEF rppg_status rppg_pulse_signal(const rppg_pulse_config *cfg, const float *rgb, size_t n,
                                        float *pulse, size_t *n_pulse, double *work);
 
-/* ---- session --------------------------------------------------------------------------------------- */
+/* ---- session --------------------------------------------------------------------------------- */
 
 #define RPPG_MAX_ROIS 64
 
@@ -463,13 +463,13 @@ RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size
 #endif
 #endif /* RPPG_H */
 
-/* Stop here if you only want the API. ================================================================ */
+/* Stop here if you only want the API. ========================================================== */
 
 #ifdef RPPG_IMPLEMENTATION
 #ifndef RPPG__BEGUN
 #define RPPG__BEGUN
 
-/* ---- platform: rppg_dsp.h has it ------------------------------------------------------------------- */
+/* ---- platform: rppg_dsp.h has it ------------------------------------------------------------- */
 
 #ifndef RPPG__SELF
 #  define RPPG__SELF "rppg.h"
@@ -502,7 +502,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
   return first == 0;
 }
 
-/* ---- arithmetic: products and sums round separately, so every width agrees --------------------------- */
+/* ---- arithmetic: products and sums round separately, so every width agrees ------------------- */
 
 #if defined(__clang__)
 #  pragma clang fp contract(off)
@@ -515,7 +515,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  pragma fp_contract(off)
 #endif
 
-/* ---- passes: the kernels for AVX-512, for AVX2, then fall through as the baseline ---------------------- */
+/* ---- passes: the kernels for AVX-512, for AVX2, then fall through as the baseline ------------ */
 
 #if defined(RPPG__DISPATCH)
 #  define RPPG__PASS RPPG__AVX512
@@ -533,7 +533,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #ifdef RPPG__KERNELS
 #undef RPPG__KERNELS
 
-/* ---- bindings: floats from rppg_dsp.h; here bytes in 32-bit lanes, odd = bytes 1 and 3 of each --------- */
+/* ---- bindings: floats are in rppg_dsp.h; here bytes in 32-bit lanes, odd = bytes 1 and 3 ----- */
 
 #define RPPG__BIND
 #include "rppg_dsp.h"
@@ -545,8 +545,8 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_store(p,a) _mm512_storeu_si512(p, a)
 #  define rppg__vu_add(a,b)   _mm512_add_epi32(a, b)
 #  define rppg__vu_sub(a,b)   _mm512_sub_epi32(a, b)
-#  define rppg__vu_shl(a,k)   _mm512_maskz_slli_epi32(0xffff, a, k) /* all lanes; the plain one */
-#  define rppg__vu_shr(a,k)   _mm512_maskz_srli_epi32(0xffff, a, k) /* warns in g++: gcc bug 105593 */
+#  define rppg__vu_shl(a,k)   _mm512_maskz_slli_epi32(0xffff, a, k) /* the plain one warns */
+#  define rppg__vu_shr(a,k)   _mm512_maskz_srli_epi32(0xffff, a, k) /* in g++, bug 105593 */
 #  define rppg__vu_odd(a)     _mm512_srli_epi16(a, 8)
 #elif RPPG__PASS == RPPG__AVX2
 #  define RPPG__VU            32
@@ -605,7 +605,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_odd(a)     ((a) >> 8 & 0x00ff00ffu)
 #endif
 
-/* ---- kernels, written once ----------------------------------------------------------------------------- */
+/* ---- kernels, written once ------------------------------------------------------------------- */
 
 /* All formats of pixels are one problem here: add up each column of bytes. Totals are kept as four
    planes: column i of a chunk is col[(i & 3) * size + (i >> 2)]. That is the order in which the
@@ -673,13 +673,12 @@ RPPG__FN(void, rppg__columns)(const uint8_t *row, ptrdiff_t stride, int rows, in
       }
     }
     for (; x < end; x++) /* a frame narrower than a vector */
-      for (i = 0; i < h; i++) col[((x - first) & 3) * SIZE + ((x - first) >> 2)] += p[i * stride + x];
+      for (i = 0; i < h; i++)
+        col[((x - first) & 3) * SIZE + ((x - first) >> 2)] += p[i * stride + x];
   }
 }
 
-/* @PULSE-KERNELS@ */
-
-/* ---- end of pass ---------------------------------------------------------------------------------------- */
+/* ---- end of pass ----------------------------------------------------------------------------- */
 
 #undef RPPG__VU
 #undef rppg__vu
@@ -698,7 +697,7 @@ RPPG__FN(void, rppg__columns)(const uint8_t *row, ptrdiff_t stride, int rows, in
 #ifdef RPPG__LAST
 #undef RPPG__LAST
 
-/* ---- dispatch --------------------------------------------------------------------------------------------- */
+/* ---- dispatch -------------------------------------------------------------------------------- */
 
 typedef struct rppg__kernels {
   void (*columns)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
@@ -714,30 +713,30 @@ static const rppg__kernels rppg__table[] = {
 #endif
 };
 
-/* ---- frames ------------------------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 /* A plane is made of cells: `bytes` bytes that describe `pixels` by `rows` pixels. of[] is the
-   channel of each byte, 3 for none; `each` is how many bytes a channel of the plane has in a cell. */
+   channel of each byte, 3 for none. */
 typedef struct rppg__plane { uint8_t pixels, rows, bytes, of[4]; } rppg__plane;
 typedef struct rppg__format { uint8_t family, planes; rppg__plane plane[3]; } rppg__format;
-enum { RPPG__FAMILY_RGB, RPPG__FAMILY_YUV, RPPG__FAMILY_GRAY };
+enum { RPPG__IS_RGB, RPPG__IS_YUV, RPPG__IS_GRAY };
 
 #define RPPG__NONE { 0, 0, 0, { 3, 3, 3, 3 } }
 #define RPPG__ONE(pixels, rows, channel) { pixels, rows, 1, { channel, 3, 3, 3 } }
 static const rppg__format rppg__formats[RPPG__FORMAT_END] = {
   { 0, 0, { RPPG__NONE, RPPG__NONE, RPPG__NONE } },
-  /* RGB24 */ { RPPG__FAMILY_RGB, 1, { { 1, 1, 3, { 0, 1, 2, 3 } }, RPPG__NONE, RPPG__NONE } },
-  /* BGR24 */ { RPPG__FAMILY_RGB, 1, { { 1, 1, 3, { 2, 1, 0, 3 } }, RPPG__NONE, RPPG__NONE } },
-  /* RGBA  */ { RPPG__FAMILY_RGB, 1, { { 1, 1, 4, { 0, 1, 2, 3 } }, RPPG__NONE, RPPG__NONE } },
-  /* BGRA  */ { RPPG__FAMILY_RGB, 1, { { 1, 1, 4, { 2, 1, 0, 3 } }, RPPG__NONE, RPPG__NONE } },
-  /* GRAY8 */ { RPPG__FAMILY_GRAY, 1, { RPPG__ONE(1, 1, 0), RPPG__NONE, RPPG__NONE } },
-  /* NV12  */ { RPPG__FAMILY_YUV, 2, { RPPG__ONE(1, 1, 0), { 2, 2, 2, { 1, 2, 3, 3 } }, RPPG__NONE } },
-  /* NV21  */ { RPPG__FAMILY_YUV, 2, { RPPG__ONE(1, 1, 0), { 2, 2, 2, { 2, 1, 3, 3 } }, RPPG__NONE } },
-  /* I420  */ { RPPG__FAMILY_YUV, 3, { RPPG__ONE(1, 1, 0), RPPG__ONE(2, 2, 1), RPPG__ONE(2, 2, 2) } },
-  /* I422  */ { RPPG__FAMILY_YUV, 3, { RPPG__ONE(1, 1, 0), RPPG__ONE(2, 1, 1), RPPG__ONE(2, 1, 2) } },
-  /* I444  */ { RPPG__FAMILY_YUV, 3, { RPPG__ONE(1, 1, 0), RPPG__ONE(1, 1, 1), RPPG__ONE(1, 1, 2) } },
-  /* YUYV  */ { RPPG__FAMILY_YUV, 1, { { 2, 1, 4, { 0, 1, 0, 2 } }, RPPG__NONE, RPPG__NONE } },
-  /* UYVY  */ { RPPG__FAMILY_YUV, 1, { { 2, 1, 4, { 1, 0, 2, 0 } }, RPPG__NONE, RPPG__NONE } }
+  /* RGB24 */ { RPPG__IS_RGB, 1, { { 1, 1, 3, { 0, 1, 2, 3 } }, RPPG__NONE, RPPG__NONE } },
+  /* BGR24 */ { RPPG__IS_RGB, 1, { { 1, 1, 3, { 2, 1, 0, 3 } }, RPPG__NONE, RPPG__NONE } },
+  /* RGBA  */ { RPPG__IS_RGB, 1, { { 1, 1, 4, { 0, 1, 2, 3 } }, RPPG__NONE, RPPG__NONE } },
+  /* BGRA  */ { RPPG__IS_RGB, 1, { { 1, 1, 4, { 2, 1, 0, 3 } }, RPPG__NONE, RPPG__NONE } },
+  /* GRAY8 */ { RPPG__IS_GRAY, 1, { RPPG__ONE(1, 1, 0), RPPG__NONE, RPPG__NONE } },
+  /* NV12  */ { RPPG__IS_YUV, 2, { RPPG__ONE(1, 1, 0), { 2, 2, 2, { 1, 2, 3, 3 } }, RPPG__NONE } },
+  /* NV21  */ { RPPG__IS_YUV, 2, { RPPG__ONE(1, 1, 0), { 2, 2, 2, { 2, 1, 3, 3 } }, RPPG__NONE } },
+  /* I420  */ { RPPG__IS_YUV, 3, { RPPG__ONE(1, 1, 0), RPPG__ONE(2, 2, 1), RPPG__ONE(2, 2, 2) } },
+  /* I422  */ { RPPG__IS_YUV, 3, { RPPG__ONE(1, 1, 0), RPPG__ONE(2, 1, 1), RPPG__ONE(2, 1, 2) } },
+  /* I444  */ { RPPG__IS_YUV, 3, { RPPG__ONE(1, 1, 0), RPPG__ONE(1, 1, 1), RPPG__ONE(1, 1, 2) } },
+  /* YUYV  */ { RPPG__IS_YUV, 1, { { 2, 1, 4, { 0, 1, 0, 2 } }, RPPG__NONE, RPPG__NONE } },
+  /* UYVY  */ { RPPG__IS_YUV, 1, { { 2, 1, 4, { 1, 0, 2, 0 } }, RPPG__NONE, RPPG__NONE } }
 };
 #undef RPPG__NONE
 #undef RPPG__ONE
@@ -774,9 +773,9 @@ RPPG_DEF rppg_status rppg_frame_check(const rppg_frame *frame)
   return RPPG_OK;
 }
 
-/* ---- sums over rectangles --------------------------------------------------------------------------------------- */
+/* ---- sums over rectangles -------------------------------------------------------------------- */
 
-typedef struct rppg__box { int x0, x1, y0, y1; } rppg__box; /* bytes and rows of a plane; half open */
+typedef struct rppg__box { int x0, x1, y0, y1; } rppg__box; /* bytes and rows, ends excluded */
 
 static int rppg__min(int a, int b) { return a < b ? a : b; }
 static int rppg__max(int a, int b) { return a > b ? a : b; }
@@ -879,7 +878,7 @@ RPPG_DEF rppg_status rppg_roi_sums(const rppg_frame *frame, const rppg_rect *roi
   const rppg__format *f;
   rppg__box box[RPPG__GROUP];
   size_t begin, m, i;
-  int k, b;
+  int k, b, row;
   if (status != RPPG_OK) return status;
   if (n != 0 && (rois == NULL || out == NULL)) return RPPG_ERR_ARG;
   f = rppg__format_of(frame);
@@ -896,8 +895,8 @@ RPPG_DEF rppg_status rppg_roi_sums(const rppg_frame *frame, const rppg_rect *roi
         for (b = 0; b < p->bytes; b++)
           if (p->of[b] < 3) o->count[p->of[b]] += cells;
       }
-      rppg__plane_sums(frame->planes[k], frame->strides[k],
-                       rppg__cells(frame->width, p->pixels) * p->bytes, p, box, (int)m, out + begin);
+      row = rppg__cells(frame->width, p->pixels) * p->bytes;
+      rppg__plane_sums(frame->planes[k], frame->strides[k], row, p, box, (int)m, out + begin);
     }
   }
   return RPPG_OK;
@@ -912,14 +911,14 @@ RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *su
   f = rppg__format_of(frame);
   if (f == NULL) return RPPG_ERR_UNSUPPORTED;
   for (i = 0; i < 3; i++) {
-    const int from = f->family == RPPG__FAMILY_GRAY ? 0 : i;
+    const int from = f->family == RPPG__IS_GRAY ? 0 : i;
     if (sums->count[from] == 0) {
       rgb[0] = rgb[1] = rgb[2] = 0.0f;
       return RPPG_ERR_DATA;
     }
     m[i] = (double)sums->sum[from] / (double)sums->count[from];
   }
-  if (f->family == RPPG__FAMILY_YUV) {
+  if (f->family == RPPG__IS_YUV) {
     kr = frame->matrix == RPPG_BT709 ? 0.2126 : 0.299; /* luma weights of red and blue */
     kb = frame->matrix == RPPG_BT709 ? 0.0722 : 0.114;
     y = frame->range == RPPG_FULL ? m[0] : (m[0] - 16.0) * (255.0 / 219.0);
@@ -933,7 +932,7 @@ RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *su
   return RPPG_OK;
 }
 
-/* ---- layouts --------------------------------------------------------------------------------------------------------- */
+/* ---- layouts --------------------------------------------------------------------------------- */
 
 static const rppg_part rppg__face6[6] = {
   { 0.38f, 0.48f, 0.24f, 0.20f }, { 0.42f, 0.32f, 0.16f, 0.16f }, { 0.16f, 0.48f, 0.22f, 0.14f },
@@ -1015,7 +1014,7 @@ RPPG_DEF rppg_status rppg_layout_grid(int rows, int cols, const rppg_rect *box, 
   return RPPG_OK;
 }
 
-/* ---- box smoothing ------------------------------------------------------------------------------------------------------- */
+/* ---- box smoothing --------------------------------------------------------------------------- */
 
 RPPG_DEF rppg_status rppg_smoother_init(rppg_smoother *s, int length)
 {
@@ -1067,7 +1066,7 @@ static double rppg__exp(double x)
   return p * k;
 }
 
-/* ---- pulse methods ----------------------------------------------------------------------------------------- */
+/* ---- pulse methods --------------------------------------------------------------------------- */
 
 RPPG_DEF size_t rppg_pulse_window(double rate_hz)
 {
@@ -1251,7 +1250,7 @@ RPPG_DEF size_t rppg_pulse_tail(const rppg_pulse *p, float *pulse)
   return l - 1;
 }
 
-/* ---- whole signals, and rPPG-Toolbox's definitions ---------------------------------------------------------- */
+/* ---- whole signals, and rPPG-Toolbox's definitions ------------------------------------------- */
 
 /* Mean and standard deviation (divided by n). */
 static void rppg__mean_dev(const double *x, size_t n, double *mean, double *dev)
@@ -1382,7 +1381,7 @@ RPPG_DEF rppg_status rppg_pulse_signal(const rppg_pulse_config *cfg, const float
   return RPPG_OK;
 }
 
-/* ---- session: set-up ---------------------------------------------------------------------------------------- */
+/* ---- session: set-up ------------------------------------------------------------------------- */
 
 RPPG_DEF const char *rppg_flag_text(unsigned flag)
 {
@@ -1512,7 +1511,7 @@ RPPG_DEF void rppg_reset(rppg_session *s)
   s->track_var = 0.0;
 }
 
-/* ---- session: frames to the grid ------------------------------------------------------------------------------ */
+/* ---- session: frames to the grid ------------------------------------------------------------- */
 
 /* One sample of the uniform grid: colours into the ring, each signal's pulse into its ring. */
 static void rppg__grid_sample(rppg_session *s, const float *rgb)
@@ -1653,7 +1652,7 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
   return time_status;
 }
 
-/* ---- session: rate ---------------------------------------------------------------------------------------------- */
+/* ---- session: rate --------------------------------------------------------------------------- */
 
 /* The last m samples of one signal's pulse, oldest first: final ones from the ring, the newest
    from the stream's tail. */
@@ -1924,7 +1923,7 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   return RPPG_OK;
 }
 
-/* ---- session: what it saw ------------------------------------------------------------------------------------------ */
+/* ---- session: what it saw -------------------------------------------------------------------- */
 
 RPPG_DEF const float *rppg_wave(const rppg_session *s, size_t *n)
 {
@@ -1962,7 +1961,7 @@ RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size
   return m;
 }
 
-/* ---- pop ------------------------------------------------------------------------------------------------------------------- */
+/* ---- pop ------------------------------------------------------------------------------------- */
 
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__TINYC__)
 #  pragma GCC diagnostic pop

@@ -132,7 +132,8 @@ static void run_single(void)
   for (i = 0; i < roi_count; i++) rppg_roi_sums(&frame, &rois[i], 1, &sums[i]);
   sink += sums[0].sum[0];
 }
-/* Another frame each time: from memory, as a camera leaves it. */
+/* Another frame each time, 64 frames in turn: from beyond L2. Its limit is no hard bound: the plain
+   loop waits for memory too, and prefetches differently. */
 static void run_cold(void)
 {
   turn = (turn + 1) % FRAMES;

@@ -373,11 +373,11 @@ static void start(const options *o, const rppg_frame *f, rppg_session *s)
   start_session(s, &cfg);
 }
 
-/* Pushes every frame; an estimate every step, and one at the very end if there was none. */
+/* Pushes every frame; an estimate every step as soon as the session has enough. */
 static void run(const options *o, video *v, rppg_session *s, history *h, FILE *csv)
 {
   const int show = isatty(fileno(stderr)) && !o->json;
-  double due_s = o->window_s > 0.0 ? o->window_s : 10.0, t_s = 0.0;
+  double due_s = 0.0, t_s = 0.0;
   int64_t t_us, first_us = 0;
   rppg_rect face = { 0, 0, 0, 0 };
   rppg_result r;
@@ -391,18 +391,13 @@ static void run(const options *o, video *v, rppg_session *s, history *h, FILE *c
     rppg_push(s, &v->frame, &face, t_us); /* what it refuses shows as a flag */
     t_s = ((double)t_us - (double)first_us) * 1e-6;
     if (t_s >= due_s - 1e-6 && rppg_estimate(s, &r) == RPPG_OK) {
-      while (due_s <= t_s + 1e-6) due_s += o->step_s;
+      due_s = (floor(t_s / o->step_s + 1e-6) + 1.0) * o->step_s;
       r.t_s = t_s;
       history_add(h, &r);
       if (o->json) print_json(&r, 0, NULL);
       if (show) fprintf(stderr, "\r%8.1f s  %6.1f bpm  confidence %.2f ", r.t_s, r.hr_bpm, r.confidence);
     }
     if (csv) csv_row(csv, s, t_s, h->count ? &h->at[h->count - 1] : NULL);
-  }
-  if (v->count && !h->count && rppg_estimate(s, &r) == RPPG_OK) {
-    r.t_s = t_s;
-    history_add(h, &r);
-    if (o->json) print_json(&r, 0, NULL);
   }
   if (show && h->count) fprintf(stderr, "\r%60s\r", "");
 }

@@ -135,8 +135,8 @@ static void plot_spectrum(FILE *f, const rppg_session *s, const rppg_result *las
   size_t bins, i, lo, n;
   const float *power = rppg_spectrum(s, &bins, &bin_hz);
   float *amplitude;
-  lo = (size_t)(s->cfg.bpm_min / 60.0 / bin_hz);
-  n = (size_t)(s->cfg.bpm_max / 60.0 / bin_hz) + 2 - lo;
+  lo = (size_t)(s->cfg.bpm_min / 60.0 / bin_hz) + 1;
+  n = (size_t)(s->cfg.bpm_max / 60.0 / bin_hz) + 1 - lo;
   if (lo + n > bins) n = bins - lo;
   amplitude = (float *)must_alloc(n * sizeof *amplitude);
   for (i = 0; i < n; i++) amplitude[i] = 100.0f * sqrtf(power[lo + i]);
@@ -170,7 +170,7 @@ static void plot_rates(FILE *f, const history *h, const rppg_result *sum, const 
   }
   p.x0 = 0.0;
   p.x1 = sum->t_s > 1.0 ? sum->t_s : 1.0;
-  panel_draw(f, &p, "Heart rate, bpm (dots: each window, faint = unsure; line: tracked)",
+  panel_draw(f, &p, "Heart rate, bpm (dot: a window, faint = unsure; line: tracked)",
              "seconds of the clip");
   fprintf(f, "<path class='line' style='stroke:#888' d='");
   for (i = 0; i < h->count; i++)

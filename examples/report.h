@@ -132,18 +132,21 @@ static int by_rate(const void *a, const void *b)
 }
 
 /* The whole clip: the median of the windows' rates weighted by their confidence, and the
-   confidence and SNR of the windows that carried it. count >= 1. */
+   confidence and SNR of the windows that carried it. Windows that were still growing count only
+   where there is no full one. count >= 1. */
 static rppg_result history_summary(const history *h)
 {
   rppg_result *sorted = (rppg_result *)must_alloc(h->count * sizeof *sorted), r = h->at[h->count - 1];
   double sum = 0.0, part = 0.0;
-  size_t i;
-  memcpy(sorted, h->at, h->count * sizeof *sorted);
-  qsort(sorted, h->count, sizeof *sorted, by_rate);
+  size_t i, n = 0;
+  for (i = 0; i < h->count; i++)
+    if (!(h->at[i].flags & RPPG_FLAG_SHORT)) sorted[n++] = h->at[i];
+  if (!n) memcpy(sorted, h->at, (n = h->count) * sizeof *sorted);
+  qsort(sorted, n, sizeof *sorted, by_rate);
   r.confidence = r.snr_db = 0.0;
   r.flags = 0;
-  for (i = 0; i < h->count; i++) sum += sorted[i].confidence + 1e-9;
-  for (i = 0; i < h->count; i++) {
+  for (i = 0; i < n; i++) sum += sorted[i].confidence + 1e-9; /* never 0 */
+  for (i = 0; i < n; i++) {
     const double w = (sorted[i].confidence + 1e-9) / sum;
     if (part < 0.5 && part + w >= 0.5) r.hr_bpm = sorted[i].hr_bpm;
     part += w;
@@ -151,7 +154,6 @@ static rppg_result history_summary(const history *h)
     r.snr_db += w * sorted[i].snr_db;
     r.flags |= sorted[i].flags;
   }
-  if (h->count && !(h->at[h->count - 1].flags & RPPG_FLAG_SHORT)) r.flags &= ~(unsigned)RPPG_FLAG_SHORT;
   free(sorted);
   return r;
 }
