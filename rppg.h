@@ -366,16 +366,19 @@ typedef struct rppg_result {
 typedef struct rppg_session {
   rppg_config cfg;
   size_t rois, signals, channels; /* channels = 3 rois; signals: pulses, one a ROI or channel */
-  size_t n, bins, lo, hi;         /* samples of a window, FFT bins, first and last of the band */
+  size_t n, final;                /* samples of a window; of them, those whose pulse is final */
+  size_t fft_n, bins;             /* of the transform; bins kept, up to bpm_max */
   rppg_part *parts;               /* [rois] */
   rppg_rect *rects;               /* [rois] of the newest frame */
   rppg_sums *sums;                /* [rois] */
   rppg_pulse *pulses;             /* [signals] */
   float *colours;                 /* [n][rois][3] ring */
-  float *waves;                   /* [signals][n] ring */
+  float *waves;                   /* [signals][final] ring */
   float *now, *last;              /* [channels] colours of the newest frame and the one before */
   double *cell;                   /* [channels] the grid sample in the making */
-  float *wave, *scratch, *power, *hann, *shared; /* [nfft + 2] [nfft + 2] [bins] [n] [bins] */
+  float *wave, *hann;             /* [n] */
+  float *scratch;                 /* [fft_n + 2] */
+  float *power, *shared;          /* [bins] */
   rppg_dsp_fft fft;
   rppg_smoother smoother;
   size_t total, wave_n;           /* grid samples so far; samples in wave */
@@ -439,7 +442,7 @@ RPPG_DEF void rppg_reset(rppg_session *s);
 
    rppg_wave      pulse wave on the grid of cfg.rate_hz, newest last, up = more blood in the skin;
                   relative change, no unit; n: samples
-   rppg_spectrum  its power, n bins of *bin_hz from 0 Hz; no unit
+   rppg_spectrum  its power, n bins of *bin_hz from 0 Hz to bpm_max; no unit
    rppg_rois      rectangles of the newest frame, n of them (empty ones before the first)
    The first two return NULL and n = 0 before there is one.                                                   */
 RPPG_DEF const float *rppg_wave(const rppg_session *s, size_t *n);
@@ -1420,33 +1423,35 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
 {
   rppg_pulse_config pc;
   rppg_dsp_fft_config fc;
-  size_t i, fft_n = 16, pulse_size, fft_size;
+  size_t i, pulse_size, fft_size;
   void *fft_mem, *pulse_mem;
   s->rois = s->cfg.parts ? s->cfg.n_parts : rppg_layout_size(s->cfg.layout);
   s->channels = 3 * s->rois;
   s->signals = s->cfg.method == RPPG_CONTACT ? s->channels : s->rois;
   s->n = (size_t)(s->cfg.window_s * s->cfg.rate_hz + 0.5);
-  while (fft_n < 2 * s->n) fft_n *= 2; /* twice the window: the parabola then errs below 0.02 bpm */
-  s->bins = fft_n / 2 + 1;
+  s->fft_n = 16;
+  while (s->fft_n < 2 * s->n) s->fft_n *= 2; /* then the parabola errs by less than 0.02 bpm */
+  s->bins = (size_t)(s->cfg.bpm_max / 60.0 * (double)s->fft_n / s->cfg.rate_hz) + 3;
   memset(&pc, 0, sizeof pc);
   pc.method = s->cfg.method == RPPG_CONTACT ? RPPG_GREEN : s->cfg.method;
   pc.rate_hz = s->cfg.rate_hz;
   pulse_size = rppg_pulse_mem_size(&pc);
+  s->final = pc.method == RPPG_GREEN ? s->n : s->n + 1 - rppg_pulse_window(pc.rate_hz);
   memset(&fc, 0, sizeof fc);
-  fc.n = fft_n;
+  fc.n = s->fft_n;
   fft_size = rppg_dsp_fft_mem_size(&fc);
   s->parts = (rppg_part *)rppg__take(a, s->rois, sizeof *s->parts);
   s->rects = (rppg_rect *)rppg__take(a, s->rois, sizeof *s->rects);
   s->sums = (rppg_sums *)rppg__take(a, s->rois, sizeof *s->sums);
   s->pulses = (rppg_pulse *)rppg__take(a, s->signals, sizeof *s->pulses);
   s->colours = (float *)rppg__take(a, s->n * s->channels, sizeof(float));
-  s->waves = (float *)rppg__take(a, s->n * s->signals, sizeof(float));
+  s->waves = (float *)rppg__take(a, s->final * s->signals, sizeof(float));
   s->now = (float *)rppg__take(a, s->channels, sizeof(float));
   s->last = (float *)rppg__take(a, s->channels, sizeof(float));
   s->cell = (double *)rppg__take(a, s->channels, sizeof(double));
   s->wave = (float *)rppg__take(a, s->n, sizeof(float));
   s->hann = (float *)rppg__take(a, s->n, sizeof(float));
-  s->scratch = (float *)rppg__take(a, 2 * s->bins, sizeof(float));
+  s->scratch = (float *)rppg__take(a, s->fft_n + 2, sizeof(float));
   s->power = (float *)rppg__take(a, s->bins, sizeof(float));
   s->shared = (float *)rppg__take(a, s->bins, sizeof(float));
   fft_mem = rppg__take(a, fft_size, 1);
@@ -1530,8 +1535,8 @@ static void rppg__grid_sample(rppg_session *s, const float *rgb)
     const float *c = s->cfg.method == RPPG_CONTACT ? one : rgb + 3 * i;
     rppg_pulse *p = &s->pulses[i];
     float out;
-    if (rppg_pulse_push(p, c, &out)) /* window - 1 samples late; GREEN has no window */
-      s->waves[i * s->n + (p->method == RPPG_GREEN ? slot : (s->total + 1 - p->length) % s->n)] = out;
+    if (rppg_pulse_push(p, c, &out)) /* n - final samples late */
+      s->waves[i * s->final + (s->total - (s->n - s->final)) % s->final] = out;
   }
   s->total++;
 }
@@ -1658,12 +1663,11 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
    from the stream's tail. */
 static void rppg__pulse_window_of(const rppg_session *s, size_t signal, size_t m, float *out)
 {
-  const rppg_pulse *p = &s->pulses[signal];
-  const float *ring = s->waves + signal * s->n;
-  const size_t late = p->method == RPPG_GREEN ? 0 : p->length - 1;
+  const float *ring = s->waves + signal * s->final;
+  const size_t late = s->n - s->final;
   size_t i;
-  for (i = 0; i + late < m; i++) out[i] = ring[(s->total - m + i) % s->n];
-  if (late) rppg_pulse_tail(p, out + m - late);
+  for (i = 0; i + late < m; i++) out[i] = ring[(s->total - m + i) % s->final];
+  rppg_pulse_tail(&s->pulses[signal], out + m - late);
 }
 
 /* Takes the line off a pulse; GREEN's grey values first become changes relative to their mean. */
@@ -1678,11 +1682,10 @@ static void rppg__level(const rppg_session *s, float *x, size_t m)
   rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, x, m, x);
 }
 
-/* Power spectrum of x [m] under a Hann window, zero padded, into power [bins]; uses s->scratch.
-   A bin of a sine of amplitude a at its middle is a^2.                                          */
+/* Power spectrum of x [m] under a Hann window, zero padded, into power [bins], by way of s->scratch,
+   which x may be. The bin in the middle of a sine of amplitude a holds a^2.                      */
 static void rppg__spectrum_of(rppg_session *s, const float *x, size_t m, float *power)
 {
-  const size_t fft_n = 2 * (s->bins - 1);
   const float scale = 4.0f / (float)m; /* the window's mean is 1/2; half of a sine is negative */
   float *f = s->scratch;
   size_t i;
@@ -1695,7 +1698,7 @@ static void rppg__spectrum_of(rppg_session *s, const float *x, size_t m, float *
       f[i] = (float)((double)x[i] * (0.5 - 0.5 * cosine)) * scale;
     }
   }
-  memset(f + m, 0, (fft_n - m) * sizeof *f);
+  memset(f + m, 0, (s->fft_n - m) * sizeof *f);
   rppg_dsp_fft_forward(&s->fft, f, f);
   for (i = 0; i < s->bins; i++) power[i] = f[2 * i] * f[2 * i] + f[2 * i + 1] * f[2 * i + 1];
 }
@@ -1802,7 +1805,7 @@ static void rppg__combine(rppg_session *s, size_t m, size_t lo, size_t hi, doubl
 static double rppg__brightness_at(rppg_session *s, size_t m, size_t bin)
 {
   double mean = 0.0;
-  float *x = s->shared; /* [bins] >= m */
+  float *x = s->scratch;
   size_t i, c;
   for (i = 0; i < m; i++) {
     const float *row = s->colours + ((s->total - m + i) % s->n) * s->channels;
@@ -1813,8 +1816,8 @@ static double rppg__brightness_at(rppg_session *s, size_t m, size_t bin)
   }
   if (!(mean > 0.0)) return 0.0;
   rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, x, m, x);
-  rppg__spectrum_of(s, x, m, x);
-  return rppg__sqrt((double)x[bin]) / mean;
+  rppg__spectrum_of(s, x, m, s->shared);
+  return rppg__sqrt((double)s->shared[bin]) / mean;
 }
 
 /* Share of the window's colour values near an end of the 8-bit range. */
@@ -1860,7 +1863,7 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
 {
   const size_t m = s->total < s->n ? s->total : s->n;
   const double seconds = (double)m / s->cfg.rate_hz;
-  const double bin_hz = s->cfg.rate_hz / (double)(2 * (s->bins - 1));
+  const double bin_hz = s->cfg.rate_hz / (double)s->fft_n;
   const double res = 2.0 / (seconds * bin_hz); /* half of the main lobe's width, in bins */
   const double fps = s->interval_s > 0.0 ? 1.0 / s->interval_s : 0.0;
   rppg_result r;
@@ -1934,7 +1937,7 @@ RPPG_DEF const float *rppg_wave(const rppg_session *s, size_t *n)
 RPPG_DEF const float *rppg_spectrum(const rppg_session *s, size_t *n, double *bin_hz)
 {
   *n = s->spectrum_ok ? s->bins : 0;
-  *bin_hz = s->cfg.rate_hz / (double)(2 * (s->bins - 1));
+  *bin_hz = s->cfg.rate_hz / (double)s->fft_n;
   return s->spectrum_ok ? s->power : NULL;
 }
 
