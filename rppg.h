@@ -4,27 +4,80 @@
      #define RPPG_IMPLEMENTATION      in exactly one C or C++ file, before
      #include "rppg.h"                with rppg_dsp.h beside it
 
+   SYNOPSIS
+     #define RPPG_IMPLEMENTATION
+     #include "rppg.h"
+     #include <stdio.h>
+
+     static unsigned char mem[64 * 1024], pixels[64 * 64 * 3];
+
+     int main(void)
+     {
+       rppg_session session;
+       rppg_result r;
+       rppg_frame frame;
+       const rppg_rect face = { 8, 8, 48, 48 };
+       int i, k;
+       memset(&frame, 0, sizeof frame);
+       frame.format = RPPG_RGB24;
+       frame.width = frame.height = 64;
+       frame.planes[0] = pixels;
+       frame.strides[0] = 64 * 3;
+       if (rppg_init(&session, NULL, mem, sizeof mem) != RPPG_OK) return 1;
+       for (i = 0; i < 400; i++) {
+         for (k = 0; k < 64 * 64 * 3; k++)
+           pixels[k] = (unsigned char)(120 + (i % 25 + (k % 3 == 1 ? 2 * (i % 25) : 0) + k % 29) / 29);
+         if (rppg_push(&session, &frame, &face, i * (int64_t)33333) != RPPG_OK) return 1;
+       }
+       if (rppg_estimate(&session, &r) != RPPG_OK) return 1;
+       printf("%.1f bpm, confidence %.2f\n", r.hr_bpm, r.confidence);
+       return 0;
+     }
+
    LIMITS
-     Frame sides up to RPPG_MAX_SIDE; 8-bit formats only. Not a medical device.
+     Frame sides up to RPPG_MAX_SIDE; 8-bit formats only. The face box comes from the caller. Rates
+     from 36 to 240 bpm by default. Not a medical device, and not validated as one.
 
    CONVENTIONS
      x to the right, y down, pixel units. Channels are always in the order R, G, B (or Y, U, V),
      whatever the order in memory. Strides are signed bytes: a bottom-up image points to its last
-     row in memory and has negative strides. out parameters never overlap inputs.
+     row in memory and has negative strides. Times are microseconds of any clock that does not jump;
+     frames need not be evenly spaced. out parameters never overlap inputs.
 
    MEMORY  ERRORS  THREADS
-     Nothing is allocated. Pixel functions use at most 7 KB of stack and never copy a frame.
-     Functions that meet foreign data (frames, rectangles, face boxes) check it and return a
+     Nothing is allocated. A session lives in the caller's block: rppg_mem_size, rppg_init. Pixel
+     functions use at most 7 KB of stack and never copy a frame.
+     Functions that meet foreign data (frames, rectangles, face boxes, times) check it and return a
      status; unless said otherwise, outputs are untouched when it is not RPPG_OK.
      No function has state of its own: objects of different threads are independent.
 
    EXACTNESS AND SIMD
-     Sums of pixels are integers, hence exact on every instruction set.
+     AVX-512 and AVX2 are chosen at run time on x86-64; SSE2, NEON and wasm simd128 when compiling.
+     Every result has the same bits on all of them and on scalar machines of either byte order,
+     where float arithmetic is IEEE single (not x87, not -ffast-math): tests/test_session.c.
      Only bytes between the two ends of a row of the frame are ever read.
 
+   BUILD OPTIONS, before the include
+     RPPG_STATIC        off   all functions static
+     RPPG_NO_SIMD       off   scalar code only
+     RPPG_NO_DISPATCH   off   only the instruction set that the compiler was told to use
+     RPPG_NO_LIBM       off   no math.h; square roots by own code (slower, same bits)
+     RPPG_ASSERT(x)     none  what to do about a programmer's error
+     RPPG__SELF         "rppg.h", RPPG_DSP__SELF "rppg_dsp.h": the names, if you rename the files
+
    SOURCES
-     [Kopeliovich2019]  six facial ROIs, box smoothing over 20 frames: section 4.1.1, figure 4
-     [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range                      */
+     [Kopeliovich2019]  Architectural tricks for deep learning in remote photoplethysmography,
+                        ICCV Workshops 2019, section 4.1.1: six facial ROIs, boxes averaged
+     [Wang2017]         Algorithmic principles of remote PPG, IEEE TBME 64(7), POS,
+                        10.1109/TBME.2016.2609282
+     [deHaan2013]       Robust pulse rate from chrominance-based rPPG, IEEE TBME 60(10), CHROM and
+                        the SNR, 10.1109/TBME.2013.2266196
+     [Verkruysse2008]   Remote plethysmographic imaging using ambient light, Opt. Express 16(26),
+                        GREEN, 10.1364/OE.16.021434
+     [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range
+
+   CHANGES
+     0.1.0  first release: frames, ROI sums, layouts, POS, CHROM, GREEN, session, confidence      */
 #ifndef RPPG_H
 #define RPPG_H
 
