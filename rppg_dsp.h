@@ -453,8 +453,9 @@ RPPG__FN(void, rppg_dsp__slide)(const float *x, const float *h, size_t taps, flo
   }
 }
 
+/* The passes with a table of their own kind, see rppg_dsp__low. */
 #define RPPG_DSP__LOW(r, s) \
-  (RPPG__BASE != RPPG__SCALAR && ((r) == 8 || (r) == 4) && ((s) == 1 || (s) == 8))
+  (RPPG__BASE != RPPG__SCALAR && ((s) == 1 || ((s) == 8 && ((r) == 8 || (r) == 4))))
 
 /* Complex vectors: sums, products, and a -+ i b. */
 #define rppg__vc RPPG__CALL(rppg__vc)
@@ -513,11 +514,22 @@ RPPG__SUB(rppg__vc, rppg__vc_load)(const float *p)
   return c;
 }
 
-/* Stores r = 2, 4 or 8 vectors element by element in turn: y[r * lane + k] = v[k][lane]. */
+/* Stores r <= 8 vectors element by element in turn: y[r * lane + k] = v[k][lane]. */
 RPPG__SUB(void, rppg__vf_weave)(float *y, const rppg__vf *v, int r)
 {
   rppg__vf e[4], o[4], t[8], f[2];
   int k;
+  if (r & (r - 1)) {
+    float u[8 * RPPG__VF];
+    int lane;
+    RPPG__UNROLL
+    for (k = 0; k < r; k++) rppg__vf_store(u + k * RPPG__VF, v[k]);
+    for (lane = 0; lane < RPPG__VF; lane++, y += r) {
+      RPPG__UNROLL
+      for (k = 0; k < r; k++) y[k] = u[k * RPPG__VF + lane];
+    }
+    return;
+  }
   if (r == 8) {
     f[0] = rppg__vf_zip_lo(v[0], v[4]); f[1] = rppg__vf_zip_hi(v[0], v[4]);
     t[0] = rppg__vf_zip_lo(v[2], v[6]); t[1] = rppg__vf_zip_hi(v[2], v[6]);
@@ -812,20 +824,23 @@ RPPG__FN(float *, rppg_dsp__fft_core)(const rppg_dsp_fft *f, const float *in)
   size_t s = 1;
   int pass = 0;
 #if RPPG__BASE != RPPG__SCALAR
-  if (f->radix[0] == 8 || f->radix[0] == 4) {
-    if (n / f->radix[0] % 16 && in != x) { memcpy(x, in, n * 2 * sizeof *x); in = x; }
-    if (f->radix[0] == 8) RPPG__CALL(rppg_dsp__low)(8, 1, in, y, stride, n, w);
-    else RPPG__CALL(rppg_dsp__low)(4, 1, in, y, stride, n, w);
+  if (f->passes) {
+    const unsigned r = f->radix[0];
+    if (n / r % 16 && in != x) { memcpy(x, in, n * 2 * sizeof *x); in = x; }
+    switch (r) {
+    case 8: RPPG__CALL(rppg_dsp__low)(8, 1, in, y, stride, n, w); break;
+    case 5: RPPG__CALL(rppg_dsp__low)(5, 1, in, y, stride, n, w); break;
+    case 4: RPPG__CALL(rppg_dsp__low)(4, 1, in, y, stride, n, w); break;
+    case 3: RPPG__CALL(rppg_dsp__low)(3, 1, in, y, stride, n, w); break;
+    default: RPPG__CALL(rppg_dsp__low)(2, 1, in, y, stride, n, w); break;
+    }
+    w += RPPG__CALL(rppg_dsp__fft_turns)(n, r, 1);
     pass = 1;
-    s = f->radix[0];
-    w += RPPG__CALL(rppg_dsp__fft_turns)(n, f->radix[0], 1);
-    t = x; x = y; y = t;
+    s = r;
   } else
 #endif
-  {
-    RPPG__CALL(rppg_dsp__fft_unweave)(in, n, y, y + stride);
-    t = x; x = y; y = t;
-  }
+  RPPG__CALL(rppg_dsp__fft_unweave)(in, n, y, y + stride);
+  t = x; x = y; y = t;
   for (; pass < f->passes; pass++) {
     const unsigned r = f->radix[pass];
     switch (RPPG_DSP__LOW(r, s) ? r + 8 : r) {
