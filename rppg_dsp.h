@@ -743,9 +743,6 @@ RPPG__FN(void, rppg_dsp__slide)(const float *x, const float *h, size_t taps, flo
   }
 }
 
-#define RPPG_DSP__LOW(r, s) \
-  (RPPG__BASE != RPPG__SCALAR && ((r) == 8 || (r) == 4) && ((s) == 1 || (s) == 8))
-
 /* Complex vectors: sums, products, and a -+ i b. */
 #define rppg__vc RPPG__CALL(rppg__vc)
 typedef struct rppg__vc { rppg__vf re, im; } rppg__vc;
@@ -803,11 +800,22 @@ RPPG__SUB(rppg__vc, rppg__vc_load)(const float *p)
   return c;
 }
 
-/* Stores r = 2, 4 or 8 vectors element by element in turn: y[r * lane + k] = v[k][lane]. */
+/* Stores r <= 8 vectors element by element in turn: y[r * lane + k] = v[k][lane]. */
 RPPG__SUB(void, rppg__vf_weave)(float *y, const rppg__vf *v, int r)
 {
   rppg__vf e[4], o[4], t[8], f[2];
   int k;
+  if (r & (r - 1)) {
+    float u[8 * RPPG__VF];
+    int lane;
+    RPPG__UNROLL
+    for (k = 0; k < r; k++) rppg__vf_store(u + k * RPPG__VF, v[k]);
+    for (lane = 0; lane < RPPG__VF; lane++, y += r) {
+      RPPG__UNROLL
+      for (k = 0; k < r; k++) y[k] = u[k * RPPG__VF + lane];
+    }
+    return;
+  }
   if (r == 8) {
     f[0] = rppg__vf_zip_lo(v[0], v[4]); f[1] = rppg__vf_zip_hi(v[0], v[4]);
     t[0] = rppg__vf_zip_lo(v[2], v[6]); t[1] = rppg__vf_zip_hi(v[2], v[6]);
@@ -840,19 +848,6 @@ RPPG__SUB(void, rppg__vf_weave)(float *y, const rppg__vf *v, int r)
     rppg__vf_store(y + (k + 1) * RPPG__VF, t[k + 1]);
 #endif
   }
-}
-
-/* Stores a to y and b 8 floats behind, for two p of s = 8 if the vector holds two: those r * 8 apart. */
-RPPG__SUB(void, rppg__vf_weave8)(float *y, int r, rppg__vf a, rppg__vf b)
-{
-#if RPPG__PASS == RPPG__AVX512
-  rppg__vf_store(y, _mm512_shuffle_f32x4(a, b, 0x44));
-  rppg__vf_store(y + r * 8, _mm512_shuffle_f32x4(a, b, 0xee));
-#else
-  (void)r;
-  rppg__vf_store(y, a);
-  rppg__vf_store(y + 8, b);
-#endif
 }
 
 RPPG__SUB(void, rppg__vc_store)(float *p, rppg__vc c)
@@ -983,19 +978,23 @@ RPPG__SUB(void, rppg_dsp__pass)(int r, const float *x, float *y, size_t stride, 
   const float *w)
 {
   const size_t step = n / (size_t)r;
-  size_t i;
+  size_t i = 0;
+#ifndef __OPTIMIZE_SIZE__ /* p = 0 needs no factors: a copy without them makes 1024 real 5 % faster */
   RPPG__CALL(rppg_dsp__rows)(r, 0, x, x + stride, y, y + stride, step, s, w);
-  for (i = s; i < step; i += s) {
-    w += 2 * (r - 1);
-    RPPG__CALL(rppg_dsp__rows)(r, 1, x + i, x + stride + i, y + i * (size_t)r, y + stride + i * (size_t)r, step, s, w);
-  }
+  for (i += s, w += 2 * (r - 1); i < step; i += s, w += 2 * (r - 1))
+    RPPG__CALL(rppg_dsp__rows)(r, 1, x + i, x + stride + i, y + i * (size_t)r,
+      y + stride + i * (size_t)r, step, s, w);
+#else
+  for (; i < step; i += s, w += 2 * (r - 1))
+    RPPG__CALL(rppg_dsp__rows)(r, i > 0, x + i, x + stride + i, y + i * (size_t)r,
+      y + stride + i * (size_t)r, step, s, w);
+#endif
 }
 
 #if RPPG__BASE != RPPG__SCALAR
-/* The same for s = 1 from interleaved x, and for s = 8: vectors of i, factors w as [i / 16][k][2][16].
+/* The first pass, s = 1, from interleaved x: vectors of p, their factors as [p / 16][k][2][16].
    The last vector may overrun: x and y need room for r * 16 floats more. */
-RPPG__SUB(void, rppg_dsp__low)(int r, int s, const float *x, float *y, size_t stride, size_t n,
-  const float *w)
+RPPG__SUB(void, rppg_dsp__first)(int r, const float *x, float *y, size_t stride, size_t n, const float *w)
 {
   const size_t step = n / (size_t)r;
   size_t i;
@@ -1005,34 +1004,52 @@ RPPG__SUB(void, rppg_dsp__low)(int r, int s, const float *x, float *y, size_t st
     rppg__vf re[8], im[8];
     int k;
     RPPG__UNROLL
-    for (k = 0; k < r; k++) {
-      const size_t j = i + (size_t)k * step;
-      if (s == 1) {
-        z[k] = rppg__vc_load(x + 2 * j);
-      } else {
-        z[k].re = rppg__vf_load(x + j);
-        z[k].im = rppg__vf_load(x + stride + j);
-      }
-    }
+    for (k = 0; k < r; k++) z[k] = rppg__vc_load(x + 2 * (i + (size_t)k * step));
     RPPG__CALL(rppg_dsp__dft)(r, z);
     re[0] = z[0].re;
     im[0] = z[0].im;
     RPPG__UNROLL
     for (k = 1; k < r; k++) {
-      z[k] = rppg__vc_mul(z[k], rppg__vf_load(wi + 32 * (k - 1)), rppg__vf_load(wi + 32 * (k - 1) + 16));
+      const float *wk = wi + 32 * (k - 1);
+      z[k] = rppg__vc_mul(z[k], rppg__vf_load(wk), rppg__vf_load(wk + 16));
       re[k] = z[k].re;
       im[k] = z[k].im;
     }
-    if (s == 1) {
-      RPPG__CALL(rppg__vf_weave)(y + i * (size_t)r, re, r);
-      RPPG__CALL(rppg__vf_weave)(y + stride + i * (size_t)r, im, r);
-    } else {
-      const size_t q = i % 8, o = (i - q) * (size_t)r + q;
-      RPPG__UNROLL
-      for (k = 0; k < r; k += 2) {
-        RPPG__CALL(rppg__vf_weave8)(y + o + k * 8, r, re[k], re[k + 1]);
-        RPPG__CALL(rppg__vf_weave8)(y + stride + o + k * 8, r, im[k], im[k + 1]);
-      }
+    RPPG__CALL(rppg__vf_weave)(y + i * (size_t)r, re, r);
+    RPPG__CALL(rppg__vf_weave)(y + stride + i * (size_t)r, im, r);
+  }
+}
+#endif
+
+#if RPPG__PASS == RPPG__AVX512
+/* The pass with s = 8: two p in a vector. The last one may overrun. */
+RPPG__SUB(void, rppg_dsp__second)(int r, const float *x, float *y, size_t stride, size_t n, size_t s,
+  const float *w)
+{
+  const __mmask16 next = (__mmask16)(0xffffu << s); /* not a constant: clang would shuffle for it */
+  const size_t step = n / (size_t)r;
+  size_t i; /* the loops to 8 are for clang, which would not unroll them to r */
+  for (i = 0; i < step; i += 16, w += 4 * (r - 1), y += 16 * r) {
+    const float *v = w + 2 * (r - 1);
+    rppg__vc z[8];
+    int k;
+    RPPG__UNROLL
+    for (k = 0; k < 8; k++) if (k < r) {
+      z[k].re = rppg__vf_load(x + i + (size_t)k * step);
+      z[k].im = rppg__vf_load(x + stride + i + (size_t)k * step);
+    }
+    RPPG__CALL(rppg_dsp__dft)(r, z);
+    RPPG__UNROLL
+    for (k = 1; k < 8; k++)
+      if (k < r) z[k] = rppg__vc_mul(z[k],
+        _mm512_mask_mov_ps(_mm512_set1_ps(w[2 * k - 2]), next, _mm512_set1_ps(v[2 * k - 2])),
+        _mm512_mask_mov_ps(_mm512_set1_ps(w[2 * k - 1]), next, _mm512_set1_ps(v[2 * k - 1])));
+    RPPG__UNROLL
+    for (k = 0; k < 8; k += 2) if (k < r) {
+      rppg__vf_store(y + k * 8, _mm512_shuffle_f32x4(z[k].re, z[k + 1].re, 0x44));
+      rppg__vf_store(y + (r + k) * 8, _mm512_shuffle_f32x4(z[k].re, z[k + 1].re, 0xee));
+      rppg__vf_store(y + stride + k * 8, _mm512_shuffle_f32x4(z[k].im, z[k + 1].im, 0x44));
+      rppg__vf_store(y + stride + (r + k) * 8, _mm512_shuffle_f32x4(z[k].im, z[k + 1].im, 0xee));
     }
   }
 }
@@ -1089,7 +1106,7 @@ RPPG__FN(void, rppg_dsp__fft_product)(const float *x, const float *w, size_t n, 
 /* Floats in the table of factors of one pass. */
 RPPG__SUB(size_t, rppg_dsp__fft_turns)(size_t n, size_t r, size_t s)
 {
-  if (RPPG_DSP__LOW(r, s)) return (n / r + 15) / 16 * (r - 1) * 32;
+  if (RPPG__BASE != RPPG__SCALAR && s == 1) return (n / r + 15) / 16 * (r - 1) * 32;
   return n / r / s * (r - 1) * 2;
 }
 
@@ -1102,26 +1119,29 @@ RPPG__FN(float *, rppg_dsp__fft_core)(const rppg_dsp_fft *f, const float *in)
   size_t s = 1;
   int pass = 0;
 #if RPPG__BASE != RPPG__SCALAR
-  if (f->radix[0] == 8 || f->radix[0] == 4) {
-    if (n / f->radix[0] % 16 && in != x) { memcpy(x, in, n * 2 * sizeof *x); in = x; }
-    if (f->radix[0] == 8) RPPG__CALL(rppg_dsp__low)(8, 1, in, y, stride, n, w);
-    else RPPG__CALL(rppg_dsp__low)(4, 1, in, y, stride, n, w);
+  if (f->passes) {
+    const unsigned r = f->radix[0];
+    if (n / r % 16 && in != x) { memcpy(x, in, n * 2 * sizeof *x); in = x; }
+    switch (r) {
+    case 8: RPPG__CALL(rppg_dsp__first)(8, in, y, stride, n, w); break;
+    case 5: RPPG__CALL(rppg_dsp__first)(5, in, y, stride, n, w); break;
+    case 4: RPPG__CALL(rppg_dsp__first)(4, in, y, stride, n, w); break;
+    case 3: RPPG__CALL(rppg_dsp__first)(3, in, y, stride, n, w); break;
+    default: RPPG__CALL(rppg_dsp__first)(2, in, y, stride, n, w); break;
+    }
+    w += RPPG__CALL(rppg_dsp__fft_turns)(n, r, 1);
     pass = 1;
-    s = f->radix[0];
-    w += RPPG__CALL(rppg_dsp__fft_turns)(n, f->radix[0], 1);
-    t = x; x = y; y = t;
+    s = r;
   } else
 #endif
-  {
-    RPPG__CALL(rppg_dsp__fft_unweave)(in, n, y, y + stride);
-    t = x; x = y; y = t;
-  }
+  RPPG__CALL(rppg_dsp__fft_unweave)(in, n, y, y + stride);
+  t = x; x = y; y = t;
   for (; pass < f->passes; pass++) {
     const unsigned r = f->radix[pass];
-    switch (RPPG_DSP__LOW(r, s) ? r + 8 : r) {
-#if RPPG__BASE != RPPG__SCALAR
-    case 16: RPPG__CALL(rppg_dsp__low)(8, 8, x, y, stride, n, w); break;
-    case 12: RPPG__CALL(rppg_dsp__low)(4, 8, x, y, stride, n, w); break;
+    switch (RPPG__PASS == RPPG__AVX512 && s == 8 && r % 4 == 0 ? r + 8 : r) {
+#if RPPG__PASS == RPPG__AVX512
+    case 16: RPPG__CALL(rppg_dsp__second)(8, x, y, stride, n, s, w); break;
+    case 12: RPPG__CALL(rppg_dsp__second)(4, x, y, stride, n, s, w); break;
 #endif
     case 8: RPPG__CALL(rppg_dsp__pass)(8, x, y, stride, n, s, w); break;
     case 4: RPPG__CALL(rppg_dsp__pass)(4, x, y, stride, n, s, w); break;
@@ -1524,7 +1544,7 @@ static void rppg_dsp__fft_fill(const rppg_dsp_fft *f)
     const size_t r = f->radix[pass], step = n / r;
     const double unit = 2.0 / (double)(n / s); /* half turns */
     for (k = 1; k < r; k++) {
-      if (RPPG_DSP__LOW(r, s)) {
+      if (RPPG__BASE != RPPG__SCALAR && s == 1) {
         for (i = 0; i < step; i++)
           rppg_dsp__turn((double)(i / s * k) * unit, 1.0, w + i / 16 * (r - 1) * 32 + (k - 1) * 32 + i % 16, 16);
       } else {

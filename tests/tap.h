@@ -40,10 +40,10 @@ static unsigned tap_passed, tap_failed;
   } while (0)
 
 #ifdef RPPG_TESTING
-/* Detects first: a forced set is remembered like a detected one. Leaves the best one forced. */
+/* Detects anew, since a forced set is remembered like a detected one. Leaves the best one forced. */
 static rppg_isa tap_isa_top;
 #  define TAP_EACH_ISA(isa)                                                                \
-    for (isa = 0, tap_isa_top = (rppg__isa_force((rppg_isa)-1), rppg_isa_best());          \
+    for (isa = 0, tap_isa_top = rppg__isa_detect();          \
          rppg__isa_force(isa <= (int)tap_isa_top ? (rppg_isa)isa : tap_isa_top),           \
          isa <= (int)tap_isa_top; isa++)
 #endif
