@@ -1717,10 +1717,11 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
 static void rppg__pulse_window_of(const rppg_session *s, size_t signal, size_t m, float *out)
 {
   const float *ring = s->waves + signal * s->final;
-  const size_t late = s->n - s->final;
-  size_t i;
-  for (i = 0; i + late < m; i++) out[i] = ring[(s->total - m + i) % s->final];
-  rppg_pulse_tail(&s->pulses[signal], out + m - late);
+  const size_t done = m - (s->n - s->final), at = (s->total - m) % s->final;
+  const size_t first = done < s->final - at ? done : s->final - at;
+  memcpy(out, ring + at, first * sizeof *out);
+  memcpy(out + first, ring, (done - first) * sizeof *out);
+  rppg_pulse_tail(&s->pulses[signal], out + done);
 }
 
 /* Takes the line off a pulse; GREEN's grey values first become changes relative to their mean. */
@@ -1729,7 +1730,8 @@ static void rppg__level(const rppg_session *s, float *x, size_t m)
   if (s->cfg.method >= RPPG_GREEN) {
     double mean = 0.0;
     size_t i;
-    for (i = 0; i < m; i++) mean += (double)x[i] / (double)m;
+    for (i = 0; i < m; i++) mean += (double)x[i];
+    mean /= (double)m;
     for (i = 0; i < m; i++) x[i] = mean > 0.0 ? (float)((double)x[i] / mean - 1.0) : 0.0f;
   }
   rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, x, m, x);

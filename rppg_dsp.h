@@ -1,4 +1,89 @@
-/* rppg_dsp.h - FFT, filters and spectra for pulse signals - v0.1.0 - MIT */
+/* rppg_dsp.h - FFT, filters and spectra for pulse signals - v0.1.0 - MIT
+
+   DO THIS
+     #define RPPG_IMPLEMENTATION      in exactly one C or C++ file, before
+     #include "rppg_dsp.h"
+
+   SYNOPSIS
+     #define RPPG_IMPLEMENTATION
+     #include "rppg_dsp.h"
+     #include <stdio.h>
+
+     static unsigned char mem[64 * 1024];
+     static float x[300], power[513];
+     static double work[400];
+
+     int main(void)
+     {
+       rppg_dsp_psd psd;
+       rppg_dsp_psd_config cfg;
+       rppg_dsp_sos band;
+       size_t i, top = 1;
+       for (i = 0; i < 300; i++) x[i] = (float)(i % 25) + 0.1f * (float)i;
+       memset(&cfg, 0, sizeof cfg);
+       cfg.n = 300;
+       cfg.nfft = 1024;
+       cfg.rate_hz = 30.0;
+       if (rppg_dsp_psd_init(&psd, &cfg, mem, sizeof mem) != RPPG_OK) return 1;
+       if (rppg_dsp_butter(&band, 2, RPPG_DSP_BANDPASS, 0.7, 3.0, 30.0) != RPPG_OK) return 1;
+       if (rppg_dsp_filtfilt(&band, x, 300, x, work) != RPPG_OK) return 1;
+       if (rppg_dsp_psd_run(&psd, x, 300, power) != RPPG_OK) return 1;
+       for (i = 1; i < psd.bins; i++) if (power[i] > power[top]) top = i;
+       printf("%.2f Hz\n", rppg_dsp_vertex(power, psd.bins, top, NULL) * psd.bin_hz);
+       return 0;
+     }
+
+   LIMITS
+     Transforms up to 2^20 points, filters up to order 8. Signals are float; filters, sums and small
+     matrices compute in double.
+
+   CONVENTIONS
+     Complex numbers are pairs re, im. Matrices are row by row. n counts elements, size bytes.
+     rate_hz is samples per second. in, out and work must not overlap unless a function allows it.
+
+   MEMORY  ERRORS  THREADS
+     Nothing is allocated: small objects are plain structs, larger ones live in a block of the caller
+     (x_mem_size, then x_init) of any alignment, scratch is a parameter with a stated size.
+     Functions that can fail return a status and leave their outputs untouched then, unless said
+     otherwise; those that return void cannot fail. NaN in a signal comes out as NaN.
+     The only state is the remembered instruction set; any thread may use its own objects.
+
+   EXACTNESS AND SIMD
+     set        chosen                           tested by
+     AVX-512    at run time (F, BW, DQ, VL)      forcing each set in every test program
+     AVX2       at run time                      the same
+     SSE2       x86-64 without either            the same
+     NEON       compiling for aarch64            qemu-user
+     simd128    compiling wasm with -msimd128    node
+     scalar     everywhere else, RPPG_NO_SIMD    hardware, qemu-user (armhf, riscv64, s390x)
+     Every function has the same bits on all of them and under every optimisation level: products and
+     sums round separately, sums run over 32 virtual lanes, and sine, logarithm and the like are our
+     own. Not promised where float expressions are evaluated wider (x87; gcc -std=c99 on s390x, unless
+     -fexcess-precision=fast) nor under -ffast-math, which is refused.
+
+   BUILD OPTIONS, before the include
+     RPPG_STATIC          off   all functions static
+     RPPG_NO_SIMD         off   scalar code only
+     RPPG_NO_DISPATCH     off   only the instruction set that the compiler was told to use
+     RPPG_NO_LIBM         off   no math.h; square roots by own code (slower, same bits)
+     RPPG_ASSERT(x)       none  what to do about a programmer's error
+     RPPG_DEF             how public functions are declared, instead of extern
+     RPPG_MINGW_AVX       off   AVX2 and AVX-512 under MinGW gcc too (gcc bug 54412)
+     RPPG_ALLOW_FAST_MATH off   compile under -ffast-math all the same: nothing is promised then
+     RPPG_DSP__SELF       "rppg_dsp.h": the name of this file, if you rename it
+
+   SOURCES
+     [Harris1978]     On the use of windows for harmonic analysis with the DFT, Proc. IEEE 66(1)
+     [Welch1967]      The use of FFT for the estimation of power spectra, IEEE Trans. AU 15(2)
+     [Scargle1982]    Studies in astronomical time series analysis II, Astrophysical J. 263
+     [Gustafsson1996] Determining the initial states in forward-backward filtering, IEEE TSP 44(4)
+     [Tarvainen2002]  An advanced detrending method with application to HRV analysis, IEEE TBME 49(2)
+     [Fritsch1984]    A method for constructing local monotone piecewise cubic interpolants, SIAM
+                      J. Sci. Stat. Comput. 5(2)
+     Behaviour follows SciPy where it has the function.
+
+   CHANGES
+     0.1.0  first release                                                                          */
 #ifndef RPPG_DSP_H
 #define RPPG_DSP_H
 

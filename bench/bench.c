@@ -149,6 +149,142 @@ static void limit_cold(void)
 #endif
 }
 
+/* ---- limit: products and sums, as many as the job has, with nothing to wait for --------------- */
+
+static double flops_wanted;
+
+#if defined(RPPG__DISPATCH)
+#define FLOPS(name, target, V, W, set1, store, add, mul)                                \
+  static RPPG__ATTR(target) float name(size_t steps)                                    \
+  {                                                                                     \
+    const V half = set1(0.5f), one_ = set1(1.0f);                                       \
+    V a0 = one_, a1 = one_, a2 = one_, a3 = one_, a4 = one_, a5 = one_, a6 = one_, a7 = one_; \
+    V b0 = one_, b1 = one_, b2 = one_, b3 = one_, b4 = one_, b5 = one_, b6 = one_, b7 = one_; \
+    float t[W];                                                                         \
+    for (; steps > 0; steps--) { /* 16 vector operations, 16 chains */                  \
+      a0 = add(a0, half); a1 = add(a1, half); a2 = add(a2, half); a3 = add(a3, half);   \
+      b0 = mul(b0, one_); b1 = mul(b1, one_); b2 = mul(b2, one_); b3 = mul(b3, one_);   \
+      a4 = add(a4, half); a5 = add(a5, half); a6 = add(a6, half); a7 = add(a7, half);   \
+      b4 = mul(b4, one_); b5 = mul(b5, one_); b6 = mul(b6, one_); b7 = mul(b7, one_);   \
+    }                                                                                   \
+    a0 = add(add(add(a0, a1), add(a2, a3)), add(add(a4, a5), add(a6, a7)));             \
+    b0 = add(add(add(b0, b1), add(b2, b3)), add(add(b4, b5), add(b6, b7)));             \
+    store(t, add(a0, b0));                                                              \
+    return t[0];                                                                        \
+  }
+FLOPS(flops_base, "sse2", __m128, 4, _mm_set1_ps, _mm_storeu_ps, _mm_add_ps, _mm_mul_ps)
+FLOPS(flops_avx2, "avx2", __m256, 8, _mm256_set1_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_mul_ps)
+FLOPS(flops_avx512, "avx512f", __m512, 16, _mm512_set1_ps, _mm512_storeu_ps, _mm512_add_ps,
+      _mm512_mul_ps)
+
+static void limit_flops(void)
+{
+  const double per_step = isa == RPPG_ISA_AVX512 ? 256.0 : isa == RPPG_ISA_AVX2 ? 128.0 : 64.0;
+  const size_t steps = (size_t)(flops_wanted / per_step) + 1;
+  sink += (uint64_t)(isa == RPPG_ISA_AVX512 ? flops_avx512(steps)
+                   : isa == RPPG_ISA_AVX2 ? flops_avx2(steps) : flops_base(steps));
+}
+#else
+#define limit_flops NULL
+#endif
+
+/* ---- signals ------------------------------------------------------------------------------------ */
+
+enum { SAMPLES = 4096, TAPS = 65 };
+static float signal_in[SAMPLES + 2], signal_out[SAMPLES + 2], taps[TAPS];
+static double signal_work[4 * SAMPLES + 256];
+static int signal_n;
+static rppg_dsp_fft fft;
+static void *fft_mem;
+static rppg_dsp_sos sos;
+static rppg_dsp_iir iir;
+
+static double start_signal(int n, double flops)
+{
+  int i;
+  for (i = 0; i < SAMPLES; i++) signal_in[i] = (float)((i * 37) % 101) * 0.01f;
+  signal_n = n;
+  flops_wanted = flops;
+  return flops;
+}
+static double setup_fft(int n)
+{
+  rppg_dsp_fft_config cfg;
+  double log2n = 0.0;
+  size_t size;
+  memset(&cfg, 0, sizeof cfg);
+  cfg.n = (size_t)n;
+  size = rppg_dsp_fft_mem_size(&cfg);
+  free(fft_mem);
+  fft_mem = malloc(size);
+  if (fft_mem == NULL || rppg_dsp_fft_init(&fft, &cfg, fft_mem, size) != RPPG_OK) exit(1);
+  while (1 << (int)log2n < n) log2n += 1.0;
+  return start_signal(n, 2.5 * n * log2n); /* the usual count for a real transform */
+}
+static void run_fft(void) { rppg_dsp_fft_forward(&fft, signal_in, signal_out); }
+static double setup_fir(int n)
+{
+  rppg_dsp_firwin(taps, TAPS, RPPG_DSP_LOWPASS, 3.0, 0.0, 30.0);
+  return start_signal(n, 2.0 * TAPS * (n - TAPS + 1));
+}
+static void run_fir(void) { rppg_dsp_fir(signal_in, (size_t)signal_n, taps, TAPS, signal_out); }
+static double setup_sos(int n)
+{
+  rppg_dsp_butter(&sos, 4, RPPG_DSP_BANDPASS, 0.7, 3.0, 30.0);
+  rppg_dsp_iir_init(&iir, &sos, 0.0);
+  start_signal(n, 0.0);
+  return n;
+}
+static void run_sos(void) { rppg_dsp_iir_run(&iir, signal_in, (size_t)signal_n, signal_out); }
+static void run_filtfilt(void) { rppg_dsp_filtfilt(&sos, signal_in, (size_t)signal_n, signal_out, signal_work); }
+static void run_smoothness(void) { rppg_dsp_smoothness(signal_in, (size_t)signal_n, 100.0, signal_out, signal_work); }
+
+/* ---- session -------------------------------------------------------------------------------------- */
+
+static unsigned char session_mem[128 * 1024], pulse_mem[8 * 4096];
+static rppg_session session;
+static rppg_pulse pulses[6];
+static int64_t clock_us;
+static rppg_result result;
+
+/* Six facial ROIs of a 640x480 frame, with a window that is full. */
+static double setup_session(int format)
+{
+  const double bytes = setup_six(format);
+  rppg_pulse_config cfg;
+  int i;
+  memset(&cfg, 0, sizeof cfg);
+  cfg.rate_hz = 30.0;
+  if (rppg_init(&session, NULL, session_mem, sizeof session_mem) != RPPG_OK) exit(1);
+  for (i = 0; i < 6; i++)
+    if (rppg_pulse_init(&pulses[i], &cfg, pulse_mem + 4096 * i, 4096) != RPPG_OK) exit(1);
+  for (i = 0; i < 400; i++) {
+    frame.planes[0] = pixels + (size_t)(i % FRAMES) * 64;
+    rppg_push(&session, &frame, &face, clock_us += 33333);
+  }
+  look(format, 0, face);
+  return bytes > 0.0 ? 1.0 : 0.0;
+}
+static void run_push(void) { rppg_push(&session, &frame, &face, clock_us += 33333); }
+/* What a push cannot do without: the sums of the ROIs and a step of each pulse. */
+static void limit_push(void)
+{
+  float rgb[3] = { 0.0f, 0.0f, 0.0f }, out;
+  int i;
+  run_sums();
+  for (i = 0; i < 6; i++) {
+    rppg_sums_mean(&frame, &sums[i], rgb);
+    rppg_pulse_push(&pulses[i], rgb, &out);
+  }
+}
+static void run_estimate(void) { rppg_estimate(&session, &result); }
+static void run_pulse(void)
+{
+  static const float skin[4][3] = { { 150, 110, 90 }, { 151, 112, 91 }, { 150, 111, 90 }, { 149, 109, 88 } };
+  float out;
+  rppg_pulse_push(&pulses[0], skin[++turn & 3], &out);
+}
+
 /* ---- cases: add yours here ------------------------------------------------------------------------------------ */
 
 typedef struct bench_case {
@@ -184,6 +320,21 @@ static const bench_case cases[] = {
   { "six_rois_one_by_one/YUYV", setup_six, RPPG_YUYV, run_single, limit_bytes, "byte" },
   { "grid_16x12/RGB24", setup_grid, RPPG_RGB24, run_sums, limit_bytes, "byte" },
   { "grid_16x12/NV12", setup_grid, RPPG_NV12, run_sums, limit_bytes, "byte" },
+  { "fft_real/256", setup_fft, 256, run_fft, limit_flops, "flop" },
+  { "fft_real/512", setup_fft, 512, run_fft, limit_flops, "flop" },
+  { "fft_real/1024", setup_fft, 1024, run_fft, limit_flops, "flop" },
+  { "fft_real/2048", setup_fft, 2048, run_fft, limit_flops, "flop" },
+  { "fft_real/4096", setup_fft, 4096, run_fft, limit_flops, "flop" },
+  { "fir65/1024", setup_fir, 1024, run_fir, limit_flops, "flop" },
+  { "butterworth4_band/1024", setup_sos, 1024, run_sos, NULL, "sample" },
+  { "filtfilt4_band/300", setup_sos, 300, run_filtfilt, NULL, "sample" },
+  { "smoothness_priors/300", setup_sos, 300, run_smoothness, NULL, "sample" },
+  { "pos_stream", setup_session, RPPG_RGB24, run_pulse, NULL, "sample" },
+  { "session_push/RGB24", setup_session, RPPG_RGB24, run_push, limit_push, "frame" },
+  { "session_push/BGRA", setup_session, RPPG_BGRA, run_push, limit_push, "frame" },
+  { "session_push/NV12", setup_session, RPPG_NV12, run_push, limit_push, "frame" },
+  { "session_push/I420", setup_session, RPPG_I420, run_push, limit_push, "frame" },
+  { "session_estimate", setup_session, RPPG_RGB24, run_estimate, NULL, "estimate" },
 };
 
 /* ---- timing ----------------------------------------------------------------------------------------------------- */
@@ -259,10 +410,10 @@ int main(int argc, char **argv)
       rate = work / t[0];
       limit = c->limit != NULL ? work / limit_ns : 0.0;
       ratio = c->limit != NULL ? rate / limit : 0.0;
-      printf("%-28s %-8s %12.0f %12.0f %8.2f %s/ns %8.2f %6.2f\n", c->name, rppg_isa_name(isa), t[rounds / 2], t[0], rate,
+      printf("%-28s %-8s %12.0f %12.0f %8.3g %s/ns %8.3g %6.2f\n", c->name, rppg_isa_name(isa), t[rounds / 2], t[0], rate,
              c->unit, limit, ratio);
       fprintf(json, "%s\n{\"name\":\"%s\",\"isa\":\"%s\",\"median_ns\":%.1f,\"min_ns\":%.1f,\"work\":%.0f,\"unit\":\"%s\","
-              "\"limit\":%.4f,\"ratio\":%.4f}", any++ ? "," : "", c->name, rppg_isa_name(isa), t[rounds / 2], t[0], work,
+              "\"limit\":%.4g,\"ratio\":%.4g}", any++ ? "," : "", c->name, rppg_isa_name(isa), t[rounds / 2], t[0], work,
               c->unit, limit, ratio);
     }
     rppg__isa_force(best);
