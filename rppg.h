@@ -564,7 +564,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  pragma clang fp contract(off)
 #elif defined(__GNUC__) && !defined(__TINYC__)
 #  pragma GCC push_options
-#  pragma GCC optimize("fp-contract=off")
+#  pragma GCC optimize("fp-contract=off", "no-tree-slp-vectorize") /* see rppg_dsp.h */
 #  pragma GCC diagnostic push
 #  pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* gcc bug 105593: its own intrinsics */
 #elif defined(_MSC_VER)

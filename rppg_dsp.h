@@ -350,7 +350,7 @@ RPPG_DEF rppg_status rppg_dsp_lomb(const double *t, const float *x, size_t n, do
 /* Vertex of the parabola through y[i-1], y[i], y[i+1]: where a sampled peak really is.
 
    y       in   [n]
-   i       in   index of a local maximum; at an end of y, or on a plateau, i itself is the answer
+   i       in   index of a local maximum; at an end of y, or inside a flat top, i is the answer
    height  out  value at the vertex; may be NULL
 
    Returns the position in samples, within i +- 0.5. Exact.                                       */
@@ -628,7 +628,8 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #  pragma clang fp contract(off)
 #elif defined(__GNUC__) && !defined(__TINYC__)
 #  pragma GCC push_options
-#  pragma GCC optimize("fp-contract=off")
+#  pragma GCC optimize("fp-contract=off", "no-tree-slp-vectorize") /* SLP makes vfmaddsub of a complex
+     product in spite of fp-contract=off: gcc 12 -O2 -mavx2 -mfma, seen in rppg_dsp_butter */
 #  pragma GCC diagnostic push
 #  pragma GCC diagnostic ignored "-Wmaybe-uninitialized" /* gcc bug 105593: its own intrinsics */
 #elif defined(_MSC_VER)
@@ -1524,7 +1525,7 @@ static double rppg__sqrt(double x)
   uint64_t u, m, rem = 0, root = 0;
   int e, i;
   double r;
-  if (!(x > 0.0)) return x == 0.0 ? x : x - x;
+  if (!(x > 0.0)) return x == 0.0 ? x : (x - x) / (x - x); /* NaN */
   memcpy(&u, &x, sizeof u);
   e = (int)(u >> 52);
   if (e == 0x7ff) return x;
@@ -1990,19 +1991,18 @@ RPPG_DEF rppg_status rppg_dsp_window(rppg_dsp_window_kind kind, double beta, int
 RPPG_DEF void rppg_dsp_detrend(rppg_dsp_detrend_kind kind, const float *x, size_t n, float *y)
 {
   const double mid = ((double)n - 1.0) / 2.0;
-  double mean = 0.0, sxy = 0.0, sxx = 0.0;
+  double mean = 0.0, slope = 0.0;
   size_t i;
-  if (kind != RPPG_DSP_DETREND_NONE)
-    for (i = 0; i < n; i++) mean += (double)x[i] / (double)n;
-  if (kind == RPPG_DSP_DETREND_LINEAR && n > 1)
-    for (i = 0; i < n; i++) {
-      sxy += ((double)i - mid) * ((double)x[i] - mean);
-      sxx += ((double)i - mid) * ((double)i - mid);
-    }
-  for (i = 0; i < n; i++) {
-    const double line = mean + (sxx > 0.0 ? sxy / sxx * ((double)i - mid) : 0.0);
-    y[i] = (float)((double)x[i] - line);
+  if (kind != RPPG_DSP_DETREND_NONE && n > 0) {
+    for (i = 0; i < n; i++) mean += (double)x[i];
+    mean /= (double)n;
   }
+  if (kind == RPPG_DSP_DETREND_LINEAR && n > 1) {
+    for (i = 0; i < n; i++) slope += ((double)i - mid) * ((double)x[i] - mean);
+    slope /= (double)n * ((double)n * (double)n - 1.0) / 12.0; /* sum of (i - mid)^2 */
+  }
+  for (i = 0; i < n; i++)
+    y[i] = (float)((double)x[i] - (mean + slope * ((double)i - mid)));
 }
 
 /* Fills in the defaults; 0 if the config is refused. */
@@ -2060,6 +2060,9 @@ RPPG_DEF rppg_status rppg_dsp_psd_init(rppg_dsp_psd *psd, const rppg_dsp_psd_con
   if (!psd || !mem || !rppg_dsp__psd_config(&p.cfg, cfg)) return RPPG_ERR_ARG;
   p.bins = p.cfg.nfft / 2 + 1;
   p.bin_hz = p.cfg.rate_hz / (double)p.cfg.nfft;
+  i = rppg_dsp_psd_mem_size(cfg);
+  if (!i) return RPPG_ERR_ARG;
+  if (mem_size < i) return RPPG_ERR_SPACE; /* also where the block is aligned by luck */
   rppg__arena_begin(&a, mem, mem_size);
   status = rppg_dsp__psd_layout(&p, &a);
   if (status != RPPG_OK) return status;
@@ -2076,7 +2079,7 @@ RPPG_DEF rppg_status rppg_dsp_psd_run(rppg_dsp_psd *psd, const float *x, size_t 
   size_t at, i, segments = 0;
   if (len < c->n) return RPPG_ERR_DATA;
   for (i = 0; i < psd->bins; i++) psd->sum[i] = 0.0;
-  for (at = 0; at + c->n <= len; at += c->hop, segments++) {
+  for (at = 0;; at += c->hop) {
     const float *s = psd->spectrum;
     rppg_dsp_detrend(c->detrend, x + at, c->n, psd->x);
     for (i = 0; i < c->n; i++) psd->x[i] *= psd->window[i];
@@ -2084,6 +2087,8 @@ RPPG_DEF rppg_status rppg_dsp_psd_run(rppg_dsp_psd *psd, const float *x, size_t 
     rppg_dsp_fft_forward(&psd->fft, psd->x, psd->spectrum);
     for (i = 0; i < psd->bins; i++, s += 2)
       psd->sum[i] += (double)s[0] * (double)s[0] + (double)s[1] * (double)s[1];
+    segments++;
+    if (len - at - c->n < c->hop) break; /* no sum of at and hop: it could wrap */
   }
   for (i = 0; i < psd->bins; i++) {
     const int alone = i == 0 || 2 * i == c->nfft; /* these bins have no mirror */
@@ -2468,36 +2473,38 @@ RPPG_DEF void rppg_dsp_analytic(rppg_dsp_fft *fft, const float *x, float *out)
 
 /* ---- detrending ------------------------------------------------------------------------------------------------------- */
 
-/* x - (I + lambda^2 D'D)^-1 x in place; work [3 n]. The matrix is symmetric with two diagonals on
-   each side, so it is L diag(d) L' with two diagonals below the main one of L: e1, and e2 which
-   is lambda^2 / d or, at the end, nothing. */
+/* x - (I + lambda^2 D'D)^-1 x in place; work [3 n]; n >= 3. Equal to D'u with
+   (I + lambda^2 D D') u = lambda^2 D x, which keeps its digits when lambda is large: the matrix of
+   the definition holds its 1 beside 6 lambda^2 and answers with x less something close to x. A band
+   L diag(d) L' with two diagonals below the main one of L: e1, and e2 which is lambda^2 / d. */
 static void rppg_dsp__smoothness_f64(double *x, size_t n, double lambda, double *work)
 {
   const double l2 = lambda * lambda;
-  double *z = work, *d = work + n, *e1 = work + 2 * n;
+  const size_t m = n - 2; /* rows of D */
+  double *u = work, *d = work + n, *e1 = work + 2 * n;
   size_t i;
-  for (i = 0; i < n; i++) {
-    const int first = i + 2 < n, middle = i > 0 && i + 1 < n, last = i > 1; /* rows of D over i */
-    double off = -2.0 * l2 * (double)(first + middle);
-    d[i] = 1.0 + l2 * (double)(first + 4 * middle + last);
-    z[i] = x[i];
+  for (i = 0; i < m; i++) {
+    double off = -4.0 * l2;
+    d[i] = 1.0 + 6.0 * l2;
+    u[i] = l2 * ((x[i] - x[i + 1]) - (x[i + 1] - x[i + 2]));
     if (i > 0) {
       d[i] -= e1[i - 1] * e1[i - 1] * d[i - 1];
-      if (i + 1 < n) off -= e1[i - 1] * l2;
-      z[i] -= e1[i - 1] * z[i - 1];
+      off -= e1[i - 1] * l2;
+      u[i] -= e1[i - 1] * u[i - 1];
     }
     if (i > 1) {
       d[i] -= l2 / d[i - 2] * l2;
-      z[i] -= l2 / d[i - 2] * z[i - 2];
+      u[i] -= l2 / d[i - 2] * u[i - 2];
     }
-    e1[i] = i + 1 < n ? off / d[i] : 0.0;
+    e1[i] = off / d[i];
   }
-  for (i = n; i-- > 0;) {
-    z[i] /= d[i];
-    if (i + 1 < n) z[i] -= e1[i] * z[i + 1];
-    if (i + 2 < n) z[i] -= l2 / d[i] * z[i + 2];
+  for (i = m; i-- > 0;) {
+    u[i] /= d[i];
+    if (i + 1 < m) u[i] -= e1[i] * u[i + 1];
+    if (i + 2 < m) u[i] -= l2 / d[i] * u[i + 2];
   }
-  for (i = 0; i < n; i++) x[i] -= z[i];
+  for (i = 0; i < n; i++)
+    x[i] = (i < m ? u[i] : 0.0) - (i > 0 && i <= m ? 2.0 * u[i - 1] : 0.0) + (i > 1 ? u[i - 2] : 0.0);
 }
 
 RPPG_DEF rppg_status rppg_dsp_smoothness(const float *x, size_t n, double lambda, float *y,
@@ -2672,12 +2679,12 @@ RPPG_DEF double rppg_dsp_pearson(const float *x, const float *y, size_t n)
 {
   double mx = 0.0, my = 0.0, xx = 0.0, yy = 0.0, xy = 0.0;
   size_t i;
-  for (i = 0; i < n; i++) {
-    mx += (double)x[i] / (double)n;
-    my += (double)y[i] / (double)n;
+  for (i = 0; i < n; i++) { /* about the first sample, so that a constant has a mean of exactly 0 */
+    mx += ((double)x[i] - (double)x[0]) / (double)n;
+    my += ((double)y[i] - (double)y[0]) / (double)n;
   }
   for (i = 0; i < n; i++) {
-    const double a = (double)x[i] - mx, b = (double)y[i] - my;
+    const double a = (double)x[i] - (double)x[0] - mx, b = (double)y[i] - (double)y[0] - my;
     xx += a * a;
     yy += b * b;
     xy += a * b;

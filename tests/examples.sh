@@ -1,0 +1,200 @@
+#!/usr/bin/env bash
+# Uses synth_face, hr_video and hr_trace as a user would; prints TAP. tests/examples.sh
+#   RPPG_BIN   where the programs are (build)
+#   RPPG_ONLY  good: only what must be measured; bad: only what must be refused
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C
+bin=$PWD/${RPPG_BIN:-build}
+only=${RPPG_ONLY:-all}
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+
+# ---- TAP and helpers -----------------------------------------------------------------------------
+
+count=0
+# ok RC WHAT: a test that passed when RC is 0; else shows how the last command ended.
+ok() {
+  count=$((count + 1))
+  if [ "$1" -eq 0 ]; then echo "ok $count - $2"; return; fi
+  echo "not ok $count - $2"
+  echo "# exit ${rc:-}, standard error: $(head -n 3 err 2>/dev/null | cut -c 1-200)"
+  echo "# last line: $(tail -n 1 out 2>/dev/null | cut -c 1-200)"
+}
+skip() { count=$((count + 1)); echo "ok $count # SKIP $1"; }
+
+# run PROGRAM ARG...: leaves out, err and $rc.
+run() { "$bin/$1" "${@:2}" >out 2>err </dev/null; rc=$?; }
+
+# clip FILE SYNTH_FACE_OPTION...: renders; $box is its face.
+clip() {
+  "$bin/synth_face" --quiet --truth truth.csv "${@:2}" "$1" || { echo "Bail out! synth_face failed"; exit 1; }
+  box=$("$bin/synth_face" --box "${@:2}")
+}
+
+# value KEY: of the summary, or nothing.
+value() { grep '"summary": *true' out | sed -n 's/.*"'"$1"'": *"\{0,1\}\([^],}"]*\).*/\1/p'; }
+
+# near BPM TOLERANCE: the summary's rate; true, quietly, also for the test of the exit status.
+near() { [ $rc -eq 0 ] && awk -v a="$(value hr_bpm)" -v b="$1" -v t="$2" 'BEGIN { exit !(a != "" && a - b <= t && b - a <= t) }'; }
+truth() { awk -F, 'NR > 1 { s += $2; n++ } END { print s / n }' truth.csv; }
+
+# measured WHAT BPM TOLERANCE
+measured() { near "$2" "$3"; ok $? "$1: $(value hr_bpm) bpm, true $2, confidence $(value confidence)"; }
+
+# refused RC WHAT: that exit status, one clear line on standard error, and no summary.
+refused() {
+  [ $rc -eq "$1" ] && [ "$(wc -l < err)" -eq 1 ] && ! has_summary
+  ok $? "$2: exit $1 and one line on standard error"
+}
+usage_error() { [ $rc -eq 2 ] && [ -s err ]; ok $? "$1: exit 2 and a word on standard error"; }
+
+# said: the program ended in order: with a summary, or with a line that says why not (and at most
+# one before it that says what was left out).
+has_summary() { grep -q '"summary": *true' out; }
+said() { if [ $rc -eq 0 ]; then has_summary; else [ $rc -eq 1 ] && [ -s err ] && [ "$(wc -l < err)" -le 2 ]; fi; }
+# No crash (signals end above 128, sanitizers with many lines) and no number that is none.
+sane() { said && ! grep -qE '[:,] *-?(nan|inf)' out; ok $? "$1: a summary or a clear refusal, no NaN"; }
+
+# trace FILE BPM FPS SECONDS [AWK]: columns t,r,g,b; AWK may change t, g or skip before a row is printed.
+trace() {
+  awk -v bpm="$2" -v fps="$3" -v s="$4" 'BEGIN {
+    srand(7); print "t,r,g,b"
+    for (i = 0; i < s * fps; i++) {
+      t = i / fps; w = sin(6.283185307 * bpm / 60 * t)
+      r = 150 + 0.30 * w + 0.1 * rand(); g = 110 - 0.60 * w + 0.1 * rand(); b = 90 - 0.30 * w + 0.1 * rand()
+      '"${5:-}"'
+      printf "%.6f,%s,%s,%s\n", t, r, g, b
+    } }' > "$1"
+}
+
+# json WHAT: every line of out is an object with the documented keys, the last one the summary.
+json() {
+  local key bad=0
+  for key in t hr_bpm confidence snr_db source flags; do
+    [ "$(grep -c "\"$key\":" out)" -eq "$(wc -l < out)" ] || { bad=1; echo "# a line without \"$key\""; }
+  done
+  grep -qv '^{.*}$' out && bad=1
+  has_summary && tail -n 1 out | grep -q '"summary": *true' || bad=1
+  if python3 -c '' 2>/dev/null; then
+    while IFS= read -r line; do printf '%s' "$line" | python3 -m json.tool >/dev/null 2>&1 || bad=1; done < <(sed -n '1,5p;$p' out)
+  fi
+  ok $bad "$1: JSON lines with the documented keys, and a summary"
+}
+
+# ---- what must be measured -----------------------------------------------------------------------
+
+good() {
+  clip demo.y4m --bpm 72 --seconds 20 --size 320x240
+  run hr_video --face "$box" --json --csv demo.csv --plot demo.svg demo.y4m
+  measured 'demo' "$(truth)" 0.5
+  json 'hr_video'
+  [ -s demo.csv ] && [ "$(wc -l < demo.csv)" -gt 10 ]; ok $? '--csv: rows'
+  grep -q '<svg' demo.svg 2>/dev/null && tail -n 1 demo.svg | grep -q '</svg>'; ok $? '--plot: a whole SVG'
+  cp out first; run hr_video --face "$box" --json demo.y4m
+  has_summary && cmp -s out first; ok $? 'the same clip gives the same output'
+  rc=0; "$bin/hr_video" --face "$box" --json - < demo.y4m > out 2> err || rc=$?
+  has_summary && cmp -s out first; ok $? 'Y4M on standard input gives the same output'
+  run hr_video --face "$box" demo.y4m
+  [ $rc -eq 0 ] && [ -s out ] && ! grep -q '^{' out; ok $? 'without --json: words for people'
+
+  for fps in 15 30 60; do
+    for bpm in 45 72 120 180 200; do
+      clip grid.y4m --bpm $bpm --fps $fps --seconds 20 --size 96x72 --jitter 30 --drop 10 --seed $((bpm + fps))
+      run hr_video --face "$box" --json grid.y4m
+      measured "$fps fps, jitter 30 %, drop 10 %" "$(truth)" 1
+    done
+  done
+
+  for format in ppm png; do
+    mkdir $format
+    if "$bin/synth_face" --quiet --bpm 80 --seconds 12 --size 96x72 "$format/f_%04d.$format" 2>err; then
+      box=$("$bin/synth_face" --box --size 96x72)
+      run hr_video --face "$box" --fps 30 --json "$format/f_%04d.$format"
+      measured "numbered $format with --fps" 80 1
+    else skip "numbered $format: $(head -n 1 err)"; fi
+  done
+
+  clip photo.y4m --pulse 0 --seconds 20 --size 160x120
+  run hr_video --face "$box" --json photo.y4m
+  [ $rc -eq 0 ] && awk -v c="$(value confidence)" 'BEGIN { exit !(c != "" && c < 0.3) }'
+  ok $? "a photograph: confidence $(value confidence), below 0.3"
+
+  trace t.csv 66 30 30
+  run hr_trace --json t.csv; measured 'hr_trace t,r,g,b' 66 1; json 'hr_trace'
+  cut -d, -f2- t.csv > rgb.csv; run hr_trace --json --fps 30 rgb.csv; measured 'hr_trace r,g,b with --fps' 66 1
+  tail -n +2 rgb.csv > bare.csv; run hr_trace --json --fps 30 bare.csv; measured 'hr_trace without a header' 66 1
+  cut -d, -f1,3 t.csv > ty.csv; run hr_trace --json ty.csv; measured 'hr_trace t,y' 66 1
+  cut -d, -f3 t.csv > wave.csv; run hr_trace --json --wave --fps 30 wave.csv; measured 'hr_trace --wave' 66 1
+  trace crlf.csv 66 30 30; sed 's/$/\r/' crlf.csv > t2.csv; run hr_trace --json t2.csv; measured 'hr_trace with CRLF' 66 1
+
+  # Cut off in the middle of a frame: measured up to there, and said.
+  head -c $(($(wc -c < demo.y4m) * 3 / 5 + 1000)) demo.y4m > cut.y4m
+  box=$("$bin/synth_face" --box --size 320x240)
+  run hr_video --face "$box" --json cut.y4m
+  awk -v a="$(value hr_bpm)" 'BEGIN { exit !(a > 71 && a < 73) }' && [ "$(wc -l < err)" -eq 1 ] && [ $rc -le 1 ]
+  ok $? 'a cut-off clip is measured up to the cut, and a line says so'
+}
+
+# ---- what must be refused, or survived -----------------------------------------------------------
+
+bad() {
+  clip small.y4m --seconds 8 --size 64x48
+  for option in --no-such-option '--face 1,2,3' '--face a,b,c,d' '--method NONE' '--fps 0' '--fps x' '--window -1'; do
+    # shellcheck disable=SC2086
+    run hr_video $option small.y4m; usage_error "hr_video $option"
+  done
+  run hr_video; usage_error 'hr_video without input'
+  run hr_video small.y4m small.y4m; usage_error 'hr_video with two inputs'
+  run hr_video --face; usage_error 'hr_video --face without a value'
+  run hr_trace; usage_error 'hr_trace without input'
+  run hr_trace --no-such-option t.csv; usage_error 'hr_trace --no-such-option'
+  for program in synth_face hr_video hr_trace; do
+    run $program --help; [ $rc -eq 0 ] && grep -q 'usage:' out; ok $? "$program --help"
+  done
+
+  : > empty; head -c 5000 /dev/urandom > garbage; printf 'YUV4MPEG2 W64 H48 F30:1\n' > header.y4m
+  { printf 'YUV4MPEG2 W64 H48 F30:1\nFRAME\n'; head -c 100 garbage; } > short.y4m
+  printf 'YUV4MPEG2 W999999999 H999999999 F30:1\nFRAME\n' > huge.y4m
+  printf 'YUV4MPEG2 W-3 H0 F0:0\nFRAME\n' > zero.y4m
+  for input in missing empty garbage header.y4m short.y4m huge.y4m zero.y4m .; do
+    run hr_video --face 5,5,40,30 --json $input; refused 1 "hr_video $input"
+  done
+  { cat small.y4m; echo rubbish; } > tail.y4m; run hr_video --face 5,5,40,30 --json tail.y4m; sane 'hr_video, rubbish after the frames'
+  run hr_video --face 5,5,40,30 --fps 30 --json 'none_%04d.ppm'; refused 1 'hr_video, pattern without files'
+  run hr_video --face 5,5,40,30 --fps 30 '%n%s%s.ppm'; [ $rc -eq 1 ] || [ $rc -eq 2 ]; ok $? 'hr_video, hostile pattern'
+
+  for face in 10,10,0,0 10,10,-5,20 5000,5000,40,40 -100,-100,20,20; do
+    run hr_video --face "$face" --json small.y4m
+    { [ $rc -eq 1 ] || [ $rc -eq 2 ]; } && [ -s err ]; ok $? "hr_video --face $face is refused"
+  done
+  run hr_video --face 40,20,100,100 --json small.y4m; sane 'hr_video, face partly outside'
+  run hr_video --face 5,5,1,1 --json small.y4m; sane 'hr_video, face of one pixel'
+  run hr_video --face "$box" --csv no/such/folder/x.csv small.y4m; refused 1 'hr_video, --csv cannot be written'
+  run hr_video --face "$box" --plot no/such/folder/x.svg small.y4m; refused 1 'hr_video, --plot cannot be written'
+  if [ -e /dev/full ]; then
+    "$bin/hr_video" --face "$box" --json small.y4m > /dev/full 2> err; rc=$?
+    [ $rc -eq 1 ] && [ -s err ]; ok $? 'hr_video, standard output is full: exit 1'
+  else skip 'no /dev/full here'; fi
+
+  for input in missing empty garbage .; do run hr_trace --json $input; refused 1 "hr_trace $input"; done
+  echo 't,r,g,b' > head.csv; run hr_trace --json head.csv; refused 1 'hr_trace, only a header'
+  trace few.csv 66 30 0.5; run hr_trace --json few.csv; sane 'hr_trace, 15 rows'
+  printf 't,r,g,b\n0,1,2\n1,2\n' > ragged.csv; run hr_trace --json ragged.csv; refused 1 'hr_trace, missing columns'
+  trace nan.csv 66 30 30 'if (i % 50 == 20) g = "nan"'; run hr_trace --json nan.csv; sane 'hr_trace, NaN in a column'
+  trace inf.csv 66 30 30 'if (i == 99) { g = "inf"; r = "1e999" }'; run hr_trace --json inf.csv; sane 'hr_trace, infinity'
+  trace back.csv 66 30 30 'if (i >= 450) t -= 5'; run hr_trace --json back.csv; sane 'hr_trace, times go back'
+  said && { [ -s err ] || grep -q '"flags": *\[ *"' out; }; ok $? 'hr_trace, times go back: said in a flag or on standard error'
+  trace gap.csv 66 30 30 'if (i >= 450) t += 60'; run hr_trace --json gap.csv; sane 'hr_trace, a gap of a minute'
+  trace same.csv 66 30 30 't = 1'; run hr_trace --json same.csv; sane 'hr_trace, one time for all rows'
+  trace far.csv 66 30 30 't += 1e300'; run hr_trace --json far.csv; sane 'hr_trace, times near 1e300'
+  trace flat.csv 66 30 30 'r = g = b = 100'; run hr_trace --json flat.csv; sane 'hr_trace, constant'
+  said && awk -v c="$(value confidence)" 'BEGIN { exit !(c + 0 < 0.3) }'; ok $? 'hr_trace, constant: no confidence'
+  trace zero.csv 66 30 30 'r = g = b = 0'; run hr_trace --json zero.csv; sane 'hr_trace, all zero'
+  head -c 100000 /dev/zero | tr '\0' 9 > long.csv; run hr_trace --json long.csv; sane 'hr_trace, one endless number'
+}
+
+[ "$only" = bad ] || good
+[ "$only" = good ] || bad
+echo "1..$count"
