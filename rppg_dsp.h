@@ -1288,6 +1288,7 @@ static void rppg_dsp__fft_layout(rppg_dsp_fft *f, rppg__arena *a)
 {
   const size_t pairs = (f->outs + 1) / 2;
   size_t turns = 0, s = 1, i;
+  rppg_isa isa;
   f->core = f->outs;
   if (f->chirped) { /* the least 4, 5, 6 or 8 times a power of two that holds the convolution */
     const size_t need = f->ins + f->outs - 1;
@@ -1313,7 +1314,9 @@ static void rppg_dsp__fft_layout(rppg_dsp_fft *f, rppg__arena *a)
     f->filter = (float *)rppg__take(a, 2 * f->core, sizeof(float));
     f->buf = (float *)rppg__take(a, 2 * f->core, sizeof(float));
   }
-  f->kernels = &rppg_dsp__table[rppg_isa_best()];
+  isa = rppg_isa_best();
+  if (isa == RPPG_ISA_AVX512 && f->core < 64) isa = RPPG_ISA_AVX2; /* half-empty vectors are slower */
+  f->kernels = &rppg_dsp__table[isa];
 }
 
 static const rppg_dsp__kernels *rppg_dsp__fft_kernels(const rppg_dsp_fft *f)

@@ -252,12 +252,12 @@ static int guards(const float *p)
   return 1;
 }
 
-/* Every offset of in and out, in place, overlapping; guards; any place of the block; any instruction
-   set: always the bits of the first run. */
+/* Every offset of in and out, in place, overlapping; guards; any place of the block; any
+   instruction set: always the bits of the first run. */
 static void test_places(void)
 {
-  static const size_t sizes[] = { 1, 2, 3, 7, 14, 15, 16, 32, 45, 60, 64, 96, 128, 150, 210, 256, 300,
-    500, 512 };
+  static const size_t sizes[] = { 1, 2, 3, 7, 14, 15, 16, 32, 45, 60, 64, 96, 128, 150, 210, 256,
+    300, 500, 512 };
   size_t i, j, off;
   int cx, isa;
   for (cx = 0; cx < 2; cx++)
@@ -393,7 +393,8 @@ static void test_zoom_large(void)
   rppg_dsp_zoom_run(&z, buf_a, buf_b);
   for (k = 0; k < c.m; k += 100) {
     double y[2];
-    rppg_dsp_goertzel(buf_a, c.n, c.f0_hz + (double)k * ((c.f1_hz - c.f0_hz) / 3000.0), c.rate_hz, y);
+    const double hz = c.f0_hz + (double)k * ((c.f1_hz - c.f0_hz) / 3000.0);
+    rppg_dsp_goertzel(buf_a, c.n, hz, c.rate_hz, y);
     e += (y[0] - (double)buf_b[2 * k]) * (y[0] - (double)buf_b[2 * k]);
     e += (y[1] - (double)buf_b[2 * k + 1]) * (y[1] - (double)buf_b[2 * k + 1]);
     p += y[0] * y[0] + y[1] * y[1];
@@ -404,8 +405,8 @@ static void test_zoom_large(void)
 /* One number for all machines. */
 static uint64_t golden_hash(void)
 {
-  static const size_t sizes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 16, 20, 30, 31, 32, 45, 50, 63, 64,
-    75, 90, 97, 100, 125, 128, 150, 192, 225, 250, 256, 300, 320, 375, 450, 511, 512, 600, 640, 729,
+  static const size_t sizes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 16, 20, 30, 31, 32, 45, 50, 63,
+    64, 75, 90, 97, 100, 125, 128, 150, 192, 225, 250, 256, 300, 320, 375, 450, 511, 512, 600, 640, 729,
     750, 900, 1000, 1024, 1536, 2048, 4096, 8192 };
   uint64_t h = TAP_FNV;
   size_t i;

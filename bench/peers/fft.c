@@ -1,7 +1,7 @@
 /* Forward real f32 FFT next to other libraries, one thread, all of them in turn within each round.
 
-   cc -O2 -I. bench/peers/fft.c -lfftw3f -lkissfft-float -lm          Debian: libfftw3-dev libkissfft-dev
-   Not installed? -DNO_FFTW, -DNO_KISSFFT. From a checkout of your own: -DHAVE_PFFFT (pffft/pffft.h),
+   cc -O2 -I. bench/peers/fft.c -lfftw3f -lkissfft-float -lm    Debian: libfftw3-dev libkissfft-dev
+   Not installed? -DNO_FFTW, -DNO_KISSFFT. From a checkout of your own: -DHAVE_PFFFT (pffft.h),
    -DHAVE_MUFFT (fft.h) with -I and the library.  Pin it: taskset -c 1 ./a.out [rounds]            */
 #define _POSIX_C_SOURCE 199309L
 #define RPPG_IMPLEMENTATION
@@ -135,7 +135,8 @@ int main(int argc, char **argv)
   in = aligned(MAX_N);
   out = aligned(MAX_N + 2);
   work = aligned(MAX_N);
-  printf("forward real f32, one thread, %d rounds\n%8s  %-14s %10s %10s %8s\n", rounds, "n", "library",
+  printf("forward real f32, one thread, %d rounds\n%8s  %-14s %10s %10s %8s\n", rounds, "n",
+    "library",
     "min ns", "median ns", "times as fast as the best peer");
   for (s = 0; s < sizeof sizes / sizeof *sizes; s++) {
     const size_t n = sizes[s], loops = 1 + 200000 / (n * 8); /* about 30 us a turn */
