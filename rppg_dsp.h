@@ -623,33 +623,33 @@ RPPG__SUB(void, rppg_dsp__dft)(int r, rppg__vc *z)
     z[3] = rppg__vc_add_i(f, b);
   } else {
     const rppg__vf h = rppg__vf_set1(0.707106781f); /* sqrt(1/2) */
-    rppg__vc e, f, g, k;
-    a = rppg__vc_sub(z[0], z[4]);
-    b = rppg__vc_sub(z[2], z[6]);
-    c = rppg__vc_sub(z[1], z[5]);
-    d = rppg__vc_sub(z[3], z[7]);
-    e = rppg__vc_sub_i(a, b);
-    a = rppg__vc_add_i(a, b);
-    f = rppg__vc_sub_i(c, d);
-    g = rppg__vc_add_i(c, d);
-    b = rppg__vc_scale(rppg__vc_sub_i(f, f), h); /* (1 - i) f = f - i f, over sqrt 2 */
-    d = rppg__vc_scale(rppg__vc_add_i(g, g), h); /* -(-1 - i) g */
-    f = rppg__vc_add(z[0], z[4]);
-    g = rppg__vc_add(z[2], z[6]);
+    rppg__vc e, f, g, k; /* sums and differences in pairs: 16 registers must do */
+    a = rppg__vc_add(z[0], z[4]);
+    e = rppg__vc_sub(z[0], z[4]);
+    b = rppg__vc_add(z[2], z[6]);
+    f = rppg__vc_sub(z[2], z[6]);
     c = rppg__vc_add(z[1], z[5]);
-    k = rppg__vc_add(z[3], z[7]);
-    z[1] = rppg__vc_add(e, b);
-    z[5] = rppg__vc_sub(e, b);
-    z[3] = rppg__vc_sub(a, d);
-    z[7] = rppg__vc_add(a, d);
-    e = rppg__vc_add(f, g);
-    a = rppg__vc_sub(f, g);
-    b = rppg__vc_add(c, k);
-    d = rppg__vc_sub(c, k);
-    z[0] = rppg__vc_add(e, b);
-    z[4] = rppg__vc_sub(e, b);
-    z[2] = rppg__vc_sub_i(a, d);
-    z[6] = rppg__vc_add_i(a, d);
+    g = rppg__vc_sub(z[1], z[5]);
+    d = rppg__vc_add(z[3], z[7]);
+    k = rppg__vc_sub(z[3], z[7]);
+    z[0] = rppg__vc_add(a, b);
+    a = rppg__vc_sub(a, b);
+    b = rppg__vc_add(c, d);
+    c = rppg__vc_sub(c, d);
+    z[4] = rppg__vc_sub(z[0], b);
+    z[0] = rppg__vc_add(z[0], b);
+    z[2] = rppg__vc_sub_i(a, c);
+    z[6] = rppg__vc_add_i(a, c);
+    a = rppg__vc_sub_i(e, f);
+    b = rppg__vc_add_i(e, f);
+    c = rppg__vc_sub_i(g, k);
+    d = rppg__vc_add_i(g, k);
+    c = rppg__vc_scale(rppg__vc_sub_i(c, c), h); /* times e^(-pi i / 4) */
+    d = rppg__vc_scale(rppg__vc_add_i(d, d), h); /* times e^(pi i / 4) */
+    z[1] = rppg__vc_add(a, c);
+    z[5] = rppg__vc_sub(a, c);
+    z[3] = rppg__vc_sub(b, d);
+    z[7] = rppg__vc_add(b, d);
   }
 }
 
