@@ -670,13 +670,10 @@ RPPG__SUB(void, rppg_dsp__rows)(int r, int turn, const float *xr, const float *x
       z[k].im = rppg__vf_load(xi + (size_t)k * step + q);
     }
     RPPG__CALL(rppg_dsp__dft)(r, z);
-    if (turn) {
-      RPPG__UNROLL
-      for (k = 1; k < r; k++)
-        z[k] = rppg__vc_mul(z[k], rppg__vf_set1(w[2 * k - 2]), rppg__vf_set1(w[2 * k - 1]));
-    }
     RPPG__UNROLL
     for (k = 0; k < r; k++) {
+      if (turn && k > 0)
+        z[k] = rppg__vc_mul(z[k], rppg__vf_set1(w[2 * k - 2]), rppg__vf_set1(w[2 * k - 1]));
       rppg__vf_store(yr + (size_t)k * s + q, z[k].re);
       rppg__vf_store(yi + (size_t)k * s + q, z[k].im);
     }
