@@ -82,9 +82,9 @@ typedef struct rppg_dsp_fft { /* all of it private */
 
    config  in   a length and a kind
 
-   Returns bytes, slack for any alignment of the block included; 0 if n is out of range. Real, even
-   n: 14 n + 2500; complex, or real of odd n: 24 n + 2500; not 2^a 3^b 5^c: up to 150 n + 2500. For
-   n = 256, 512, 1024 real: 6079, 9663, 16831; without SIMD about 2000 less. */
+   Returns bytes, slack for any alignment of the block included; 0 if n is out of range. At most,
+   for real of even n: 14 n + 3700; complex, or real of odd n: 24 n + 3700; not 2^a 3^b 5^c:
+   150 n + 4400. Real 256, 512, 1024: 6079, 9663, 16831; without SIMD 4287, 7871, 15039. */
 RPPG_DEF size_t rppg_dsp_fft_mem_size(const rppg_dsp_fft_config *config);
 
 /* Prepares a transform: factors, tables. Uses the best instruction set of this machine.
