@@ -145,8 +145,8 @@ RPPG_DEF void rppg__isa_force(rppg_isa isa); /* 0 <= isa <= rppg_isa_best() of t
 /* ---- FFT ------------------------------------------------------------------------------------- */
 
 /* Discrete Fourier transform, X[k] = sum over j of x[j] e^(-2 pi i j k / n), and its inverse.
-   Any length: fastest for n = 2^a, good for n = 2^a 3^b 5^c, and other lengths (through a chirp) cost
-   about five times as much. A real transform of even n costs half a complex one; of odd n, a whole. */
+   Any length: fastest for n = 2^a, good for n = 2^a 3^b 5^c; others go through a chirp and cost
+   about five times as much. A real transform of even n costs half a complex one, of odd n a whole. */
 typedef struct rppg_dsp_fft_config {
   size_t n;          /* 1 <= n <= RPPG_DSP_FFT_MAX */
   int complex_input; /* 0: real [n] <-> [n / 2 + 1][2];  1: complex [n][2] <-> [n][2] */
@@ -155,7 +155,7 @@ typedef struct rppg_dsp_fft_config {
 #define RPPG_DSP_FFT_MAX ((size_t)1 << 20)
 
 typedef struct rppg_dsp_fft { /* all of it private */
-  size_t n, core, stride; /* the caller's n; numbers in the passes; floats from re to im in a and b */
+  size_t n, core, stride; /* the caller's n; numbers in the passes; floats from re to im */
   size_t ins, outs;       /* complex numbers into and out of the transform */
   int complex_input, real_even, chirped, passes;
   unsigned char radix[16];
@@ -167,8 +167,9 @@ typedef struct rppg_dsp_fft { /* all of it private */
 
    config  in   a length and a kind
 
-   Returns bytes, slack for any alignment of the block included: about 14 n for a real n = 2^a, twice
-   that for complex, up to ten times for lengths that are not 2^a 3^b 5^c; 0 if n is out of range.  */
+   Returns bytes, slack for any alignment of the block included; 0 if n is out of range. At most,
+   for real of even n: 14 n + 3700; complex, or real of odd n: 24 n + 3700; not 2^a 3^b 5^c:
+   150 n + 4400. Real 256, 512, 1024: 6079, 9663, 16831; without SIMD 4287, 7871, 15039. */
 RPPG_DEF size_t rppg_dsp_fft_mem_size(const rppg_dsp_fft_config *config);
 
 /* Prepares a transform: factors, tables. Uses the best instruction set of this machine.
@@ -178,37 +179,37 @@ RPPG_DEF size_t rppg_dsp_fft_mem_size(const rppg_dsp_fft_config *config);
    mem     tmp  [size] bytes, any content, any alignment
    size    in   bytes, at least rppg_dsp_fft_mem_size(config)
 
-   Returns RPPG_OK; RPPG_ERR_ARG if n is out of range or a pointer is NULL; RPPG_ERR_SPACE if the block
-   is too small (fft and mem untouched). Exact: same tables on every machine, no libm.
-   Cost: O(n), about 50 ns per table entry.                                                        */
-RPPG_DEF rppg_status rppg_dsp_fft_init(rppg_dsp_fft *fft, const rppg_dsp_fft_config *config, void *mem,
-  size_t size);
+   Returns RPPG_OK; RPPG_ERR_ARG if n is out of range or a pointer is NULL; RPPG_ERR_SPACE if the
+   block is too small (fft and mem untouched). Exact: same tables on every machine, no libm.
+   Cost: O(n): a sine and a cosine in double per table entry. */
+RPPG_DEF rppg_status rppg_dsp_fft_init(rppg_dsp_fft *fft, const rppg_dsp_fft_config *config,
+  void *mem, size_t size);
 
 /* Forward transform, not scaled (as numpy.fft.rfft and fft).
 
-   fft  in   initialised; its block is scratch, so one call at a time per object
+   fft  tmp  initialised; its block is scratch, so one call at a time per object
    in   in   real: [n]; complex: [n][2] re, im
    out  out  real: [n / 2 + 1][2] re, im, bins 0 to n / 2 in order; complex: [n][2]
              in and out may be the same, or overlap in any way
 
    Returns none, cannot fail; NaN and infinity spread over all bins. Exact: same bits on every ISA;
    relative RMS error against double below 2e-7 for n = 2^a 3^b 5^c, 5e-7 for the others.
-   Cost: O(n log n).                                                                               */
-RPPG_DEF void rppg_dsp_fft_forward(const rppg_dsp_fft *fft, const float *in, float *out);
+   Cost: O(n log n). */
+RPPG_DEF void rppg_dsp_fft_forward(rppg_dsp_fft *fft, const float *in, float *out);
 
 /* Inverse transform, scaled by 1 / n: inverse(forward(x)) is x (as numpy.fft.irfft(X, n) and ifft).
 
-   fft  in   as above
+   fft  tmp  as above
    in   in   real: [n / 2 + 1][2], the imaginary parts of bin 0 and, for even n, of bin n / 2 do not
              count; complex: [n][2]
    out  out  real: [n]; complex: [n][2]; in and out may overlap in any way
 
-   Returns none, cannot fail. Exact, error and cost as above.                                      */
-RPPG_DEF void rppg_dsp_fft_inverse(const rppg_dsp_fft *fft, const float *in, float *out);
+   Returns none, cannot fail. Exact, error and cost as above. */
+RPPG_DEF void rppg_dsp_fft_inverse(rppg_dsp_fft *fft, const float *in, float *out);
 
 /* Spectrum of a narrow band on a fine grid: the sum over j of x[j] e^(-2 pi i j f / rate) at m
    frequencies f from f0 to f1, both included (as scipy.signal.zoom_fft with endpoint=True)
-   [Rabiner1969, chirp z-transform].                                                              */
+   [Rabiner1969, chirp z-transform]. */
 typedef struct rppg_dsp_zoom_config {
   size_t n, m;          /* samples and bins; n, m >= 1, n + m - 1 <= RPPG_DSP_FFT_MAX */
   double f0_hz, f1_hz;  /* first and last bin; m == 1: only f0 */
@@ -221,7 +222,7 @@ typedef struct rppg_dsp_zoom { rppg_dsp_fft fft; } rppg_dsp_zoom; /* private */
 
    config  in   see above
 
-   Returns bytes, slack for any alignment of the block included; 0 if a bound is broken.           */
+   Returns bytes, slack for any alignment of the block included; 0 if a bound is broken. */
 RPPG_DEF size_t rppg_dsp_zoom_mem_size(const rppg_dsp_zoom_config *config);
 
 /* Prepares a band.
@@ -231,24 +232,25 @@ RPPG_DEF size_t rppg_dsp_zoom_mem_size(const rppg_dsp_zoom_config *config);
    mem     tmp  [size] bytes, any content, any alignment
    size    in   bytes, at least rppg_dsp_zoom_mem_size(config)
 
-   Returns RPPG_OK; RPPG_ERR_ARG if a bound is broken or a pointer is NULL; RPPG_ERR_SPACE if the block
-   is too small (zoom and mem untouched). Exact. Cost: O((n + m) log(n + m)), no libm.             */
+   Returns RPPG_OK; RPPG_ERR_ARG if a bound is broken or a pointer is NULL; RPPG_ERR_SPACE if the
+   block is too small (zoom and mem untouched). Exact. Cost: O((n + m) log(n + m)), no libm. */
 RPPG_DEF rppg_status rppg_dsp_zoom_init(rppg_dsp_zoom *zoom, const rppg_dsp_zoom_config *config,
   void *mem, size_t size);
 
 /* The spectrum of that band.
 
-   zoom  in   initialised; its block is scratch, so one call at a time per object
+   zoom  tmp  initialised; its block is scratch, so one call at a time per object
    x     in   [n]
    out   out  [m][2] re, im at f0 + k (f1 - f0) / (m - 1); in any overlap with x
 
-   Returns none, cannot fail. Exact: same bits on every ISA; RMS error against double, relative to the
-   RMS of a full spectrum of x, below 5e-7. Cost: two complex transforms of about n + m numbers.   */
-RPPG_DEF void rppg_dsp_zoom_run(const rppg_dsp_zoom *zoom, const float *x, float *out);
+   Returns none, cannot fail. Exact: same bits on every ISA; RMS error against double, relative to
+   the RMS of a full spectrum of x, below 5e-7.
+   Cost: two complex transforms of about n + m numbers. */
+RPPG_DEF void rppg_dsp_zoom_run(rppg_dsp_zoom *zoom, const float *x, float *out);
 
 /* One frequency of a spectrum: the sum over j of x[j] e^(-2 pi i j hz / rate), by the backward
    recurrence of Goertzel in Reinsch's form, which also holds for hz near 0 and rate / 2
-   [Goertzel1958; Stoer2002, 2.3.4].
+   [Goertzel1958; Stoer2002, 2.3].
 
    x        in   [n]
    n        in   samples, n >= 0
@@ -256,8 +258,8 @@ RPPG_DEF void rppg_dsp_zoom_run(const rppg_dsp_zoom *zoom, const float *x, float
    rate_hz  in   samples per second, not 0
    out      out  [2] re, im
 
-   Returns none. Exact: doubles in one fixed order; relative error about 1e-15 sqrt(n), up to n = 1e6.
-   Cost: 3 operations in double per sample, one after the other; no libm.                          */
+   Returns none. Exact: doubles in one fixed order; error about 1e-16 n of the RMS of a
+   full spectrum. Cost: 4 operations in double per sample, one after the other; no libm. */
 RPPG_DEF void rppg_dsp_goertzel(const float *x, size_t n, double hz, double rate_hz, double out[2]);
 
 /* ---- windows and spectra --------------------------------------------------------------------- */
@@ -678,8 +680,8 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
     0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), b)
 #  define rppg__vf_zip_hi(a,b) _mm512_permutex2var_ps(a, _mm512_setr_epi32( \
     8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b)
-#  define rppg__vf_rev(a)     _mm512_permutexvar_ps(_mm512_setr_epi32( \
-    15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), a)
+#  define rppg__vf_rev(a)     _mm512_permutex2var_ps(a, _mm512_setr_epi32( \
+    15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0), a) /* permutexvar: g++ bug 105593 */
 #elif RPPG__PASS == RPPG__AVX2
 #  define RPPG__SUFFIX _avx2
 #  define RPPG__TARGET RPPG__TARGET_AVX2
@@ -694,7 +696,7 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #  define rppg__vf_mul(a,b)   _mm256_mul_ps(a, b)
 #  define rppg__vf_load_lanes(p,k) _mm256_insertf128_ps( \
     _mm256_castps128_ps256(_mm_loadu_ps((p) + 4 * (k))), _mm_loadu_ps((p) + 8 + 4 * (k)), 1)
-#  define rppg__vf_even(a,b)  _mm256_shuffle_ps(a, b, 0x88) /* in 128-bit lanes, like the next four */
+#  define rppg__vf_even(a,b)  _mm256_shuffle_ps(a, b, 0x88) /* in 128-bit lanes, as the next 3 */
 #  define rppg__vf_odd(a,b)   _mm256_shuffle_ps(a, b, 0xdd)
 #  define rppg__vf_zip_lo(a,b) _mm256_unpacklo_ps(a, b)
 #  define rppg__vf_zip_hi(a,b) _mm256_unpackhi_ps(a, b)
@@ -997,42 +999,42 @@ RPPG__SUB(void, rppg_dsp__dft)(int r, rppg__vc *z)
     z[3] = rppg__vc_add_i(f, b);
   } else {
     const rppg__vf h = rppg__vf_set1(0.707106781f); /* sqrt(1/2) */
-    rppg__vc e, f, g, k;
-    a = rppg__vc_sub(z[0], z[4]);
-    b = rppg__vc_sub(z[2], z[6]);
-    c = rppg__vc_sub(z[1], z[5]);
-    d = rppg__vc_sub(z[3], z[7]);
-    e = rppg__vc_sub_i(a, b);
-    a = rppg__vc_add_i(a, b);
-    f = rppg__vc_sub_i(c, d);
-    g = rppg__vc_add_i(c, d);
-    b = rppg__vc_scale(rppg__vc_sub_i(f, f), h); /* (1 - i) f = f - i f, over sqrt 2 */
-    d = rppg__vc_scale(rppg__vc_add_i(g, g), h); /* -(-1 - i) g */
-    f = rppg__vc_add(z[0], z[4]);
-    g = rppg__vc_add(z[2], z[6]);
+    rppg__vc e, f, g, k; /* sums and differences in pairs: 16 registers must do */
+    a = rppg__vc_add(z[0], z[4]);
+    e = rppg__vc_sub(z[0], z[4]);
+    b = rppg__vc_add(z[2], z[6]);
+    f = rppg__vc_sub(z[2], z[6]);
     c = rppg__vc_add(z[1], z[5]);
-    k = rppg__vc_add(z[3], z[7]);
-    z[1] = rppg__vc_add(e, b);
-    z[5] = rppg__vc_sub(e, b);
-    z[3] = rppg__vc_sub(a, d);
-    z[7] = rppg__vc_add(a, d);
-    e = rppg__vc_add(f, g);
-    a = rppg__vc_sub(f, g);
-    b = rppg__vc_add(c, k);
-    d = rppg__vc_sub(c, k);
-    z[0] = rppg__vc_add(e, b);
-    z[4] = rppg__vc_sub(e, b);
-    z[2] = rppg__vc_sub_i(a, d);
-    z[6] = rppg__vc_add_i(a, d);
+    g = rppg__vc_sub(z[1], z[5]);
+    d = rppg__vc_add(z[3], z[7]);
+    k = rppg__vc_sub(z[3], z[7]);
+    z[0] = rppg__vc_add(a, b);
+    a = rppg__vc_sub(a, b);
+    b = rppg__vc_add(c, d);
+    c = rppg__vc_sub(c, d);
+    z[4] = rppg__vc_sub(z[0], b);
+    z[0] = rppg__vc_add(z[0], b);
+    z[2] = rppg__vc_sub_i(a, c);
+    z[6] = rppg__vc_add_i(a, c);
+    a = rppg__vc_sub_i(e, f);
+    b = rppg__vc_add_i(e, f);
+    c = rppg__vc_sub_i(g, k);
+    d = rppg__vc_add_i(g, k);
+    c = rppg__vc_scale(rppg__vc_sub_i(c, c), h); /* times e^(-pi i / 4) */
+    d = rppg__vc_scale(rppg__vc_add_i(d, d), h); /* times e^(pi i / 4) */
+    z[1] = rppg__vc_add(a, c);
+    z[5] = rppg__vc_sub(a, c);
+    z[3] = rppg__vc_sub(b, d);
+    z[7] = rppg__vc_add(b, d);
   }
 }
 
-/* One pass of Stockham's transform (decimation in frequency): with n = r * m * s,
-   y[s (r p + k) + q] = w^(p k) sum over j of x[s (p + m j) + q] e^(-2 pi i j k / r), w = e^(-2 pi i / (r m)).
+/* One pass of Stockham's transform (decimation in frequency): n = r m s, w = e^(-2 pi i / (r m)),
+   y[s (r p + k) + q] = w^(p k) * the sum over j of x[s (p + m j) + q] e^(-2 pi i j k / r).
    Loads are contiguous in i = s p + q. This form takes s >= VF, or any s with the stores of the
    lanes q >= s overwritten by later ones: x and y need VF floats of room behind them. */
-RPPG__SUB(void, rppg_dsp__rows)(int r, int turn, const float *xr, const float *xi, float *yr, float *yi,
-  size_t step, size_t s, const float *w)
+RPPG__SUB(void, rppg_dsp__rows)(int r, int turn, const float *xr, const float *xi, float *yr,
+  float *yi, size_t step, size_t s, const float *w)
 {
   size_t q = 0;
   rppg__vc z[8];
@@ -1044,13 +1046,10 @@ RPPG__SUB(void, rppg_dsp__rows)(int r, int turn, const float *xr, const float *x
       z[k].im = rppg__vf_load(xi + (size_t)k * step + q);
     }
     RPPG__CALL(rppg_dsp__dft)(r, z);
-    if (turn) {
-      RPPG__UNROLL
-      for (k = 1; k < r; k++)
-        z[k] = rppg__vc_mul(z[k], rppg__vf_set1(w[2 * k - 2]), rppg__vf_set1(w[2 * k - 1]));
-    }
     RPPG__UNROLL
     for (k = 0; k < r; k++) {
+      if (turn && k > 0)
+        z[k] = rppg__vc_mul(z[k], rppg__vf_set1(w[2 * k - 2]), rppg__vf_set1(w[2 * k - 1]));
       rppg__vf_store(yr + (size_t)k * s + q, z[k].re);
       rppg__vf_store(yi + (size_t)k * s + q, z[k].im);
     }
@@ -1065,7 +1064,7 @@ RPPG__SUB(void, rppg_dsp__pass)(int r, const float *x, float *y, size_t stride, 
 {
   const size_t step = n / (size_t)r;
   size_t i = 0;
-#ifndef __OPTIMIZE_SIZE__ /* p = 0 needs no factors: a copy without them makes 1024 real 5 % faster */
+#ifndef __OPTIMIZE_SIZE__ /* a copy without factors, for p = 0, is 5 % faster */
   RPPG__CALL(rppg_dsp__rows)(r, 0, x, x + stride, y, y + stride, step, s, w);
   for (i += s, w += 2 * (r - 1); i < step; i += s, w += 2 * (r - 1))
     RPPG__CALL(rppg_dsp__rows)(r, 1, x + i, x + stride + i, y + i * (size_t)r,
@@ -1080,7 +1079,8 @@ RPPG__SUB(void, rppg_dsp__pass)(int r, const float *x, float *y, size_t stride, 
 #if RPPG__BASE != RPPG__SCALAR
 /* The first pass, s = 1, from interleaved x: vectors of p, their factors as [p / 16][k][2][16].
    The last vector may overrun: x and y need room for r * 16 floats more. */
-RPPG__SUB(void, rppg_dsp__first)(int r, const float *x, float *y, size_t stride, size_t n, const float *w)
+RPPG__SUB(void, rppg_dsp__first)(int r, const float *x, float *y, size_t stride, size_t n,
+  const float *w)
 {
   const size_t step = n / (size_t)r;
   size_t i;
@@ -1109,10 +1109,12 @@ RPPG__SUB(void, rppg_dsp__first)(int r, const float *x, float *y, size_t stride,
 
 #if RPPG__PASS == RPPG__AVX512
 /* The pass with s = 8: two p in a vector. The last one may overrun. */
-RPPG__SUB(void, rppg_dsp__second)(int r, const float *x, float *y, size_t stride, size_t n, size_t s,
-  const float *w)
+RPPG__SUB(void, rppg_dsp__second)(int r, const float *x, float *y, size_t stride, size_t n,
+  size_t s, const float *w)
 {
   const __mmask16 next = (__mmask16)(0xffffu << s); /* not a constant: clang would shuffle for it */
+  const __m512i lo = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23);
+  const __m512i hi = _mm512_add_epi32(lo, _mm512_set1_epi32(8));
   const size_t step = n / (size_t)r;
   size_t i; /* the loops to 8 are for clang, which would not unroll them to r */
   for (i = 0; i < step; i += 16, w += 4 * (r - 1), y += 16 * r) {
@@ -1132,10 +1134,11 @@ RPPG__SUB(void, rppg_dsp__second)(int r, const float *x, float *y, size_t stride
         _mm512_mask_mov_ps(_mm512_set1_ps(w[2 * k - 1]), next, _mm512_set1_ps(v[2 * k - 1])));
     RPPG__UNROLL
     for (k = 0; k < 8; k += 2) if (k < r) {
-      rppg__vf_store(y + k * 8, _mm512_shuffle_f32x4(z[k].re, z[k + 1].re, 0x44));
-      rppg__vf_store(y + (r + k) * 8, _mm512_shuffle_f32x4(z[k].re, z[k + 1].re, 0xee));
-      rppg__vf_store(y + stride + k * 8, _mm512_shuffle_f32x4(z[k].im, z[k + 1].im, 0x44));
-      rppg__vf_store(y + stride + (r + k) * 8, _mm512_shuffle_f32x4(z[k].im, z[k + 1].im, 0xee));
+      float *u = y + k * 8, *u1 = u + r * 8;
+      rppg__vf_store(u, _mm512_permutex2var_ps(z[k].re, lo, z[k + 1].re));
+      rppg__vf_store(u1, _mm512_permutex2var_ps(z[k].re, hi, z[k + 1].re));
+      rppg__vf_store(u + stride, _mm512_permutex2var_ps(z[k].im, lo, z[k + 1].im));
+      rppg__vf_store(u1 + stride, _mm512_permutex2var_ps(z[k].im, hi, z[k + 1].im));
     }
   }
 }
@@ -1157,7 +1160,8 @@ RPPG__FN(void, rppg_dsp__fft_unweave)(const float *z, size_t n, float *re, float
 }
 
 /* Split to interleaved, scaled. */
-RPPG__FN(void, rppg_dsp__fft_weave)(const float *re, const float *im, size_t n, float scale, float *z)
+RPPG__FN(void, rppg_dsp__fft_weave)(const float *re, const float *im, size_t n, float scale,
+  float *z)
 {
   size_t i = 0;
   for (; i + RPPG__VF <= n; i += RPPG__VF) {
@@ -1196,7 +1200,7 @@ RPPG__SUB(size_t, rppg_dsp__fft_turns)(size_t n, size_t r, size_t s)
   return n / r / s * (r - 1) * 2;
 }
 
-/* All passes: interleaved in, split out; returns re, im lies f->stride behind. Copies what overruns. */
+/* All passes: interleaved in, split out; returns re, im lies f->stride behind. */
 RPPG__FN(float *, rppg_dsp__fft_core)(const rppg_dsp_fft *f, const float *in)
 {
   const size_t n = f->core, stride = f->stride;
@@ -1207,7 +1211,10 @@ RPPG__FN(float *, rppg_dsp__fft_core)(const rppg_dsp_fft *f, const float *in)
 #if RPPG__BASE != RPPG__SCALAR
   if (f->passes) {
     const unsigned r = f->radix[0];
-    if (n / r % 16 && in != x) { memcpy(x, in, n * 2 * sizeof *x); in = x; }
+    if (n / r % 16 && in != x) { /* would read beyond in */
+      memcpy(x, in, n * 2 * sizeof *x);
+      in = x;
+    }
     switch (r) {
     case 8: RPPG__CALL(rppg_dsp__first)(8, in, y, stride, n, w); break;
     case 5: RPPG__CALL(rppg_dsp__first)(5, in, y, stride, n, w); break;
@@ -1243,10 +1250,11 @@ RPPG__FN(float *, rppg_dsp__fft_core)(const rppg_dsp_fft *f, const float *in)
 }
 
 /* Bins k and n - k of a real transform of 2n numbers from its packed complex one, z[n] = z[0]:
-   E = (z[k] + z*[n-k]) / 2, P = -i e^(-pi i k / n) (z[k] - z*[n-k]) / 2, X[k] = E + P, X*[n-k] = E - P.
+   E = (z[k] + z*[n-k]) / 2, P = -i e^(-pi i k / n) (z[k] - z*[n-k]) / 2, X[k] = E + P and
+   X*[n-k] = E - P.
    The w hold e^(-pi i k / n) / 2. The arrays at x rise from k, those at y end at n - k. */
-RPPG__SUB(void, rppg_dsp__fft_bins)(const float *xr, const float *xi, const float *yr, const float *yi,
-  const float *wr, const float *wi, float *lo, float *hi)
+RPPG__SUB(void, rppg_dsp__fft_bins)(const float *xr, const float *xi, const float *yr,
+  const float *yi, const float *wr, const float *wi, float *lo, float *hi)
 {
   const rppg__vf half = rppg__vf_set1(0.5f);
   const rppg__vf ar = rppg__vf_load(xr), br = rppg__vf_rev(rppg__vf_load(yr));
@@ -1263,9 +1271,9 @@ RPPG__SUB(void, rppg_dsp__fft_bins)(const float *xr, const float *xi, const floa
   rppg__vc_store(hi, e);
 }
 
-/* The other way, with re and im of the packed z exchanged: that makes the next transform inverse. */
-RPPG__SUB(void, rppg_dsp__fft_unbins)(const float *x, const float *y, const float *wr, const float *wi,
-  float *lo, float *hi)
+/* The other way, re and im of the packed z exchanged: that makes the next transform inverse. */
+RPPG__SUB(void, rppg_dsp__fft_unbins)(const float *x, const float *y, const float *wr,
+  const float *wi, float *lo, float *hi)
 {
   const rppg__vf half = rppg__vf_set1(0.5f);
   const rppg__vc a = rppg__vc_load(x), c = rppg__vc_load(y);
@@ -1292,12 +1300,14 @@ RPPG__FN(void, rppg_dsp__fft_split)(float *re, float *im, size_t n, const float 
   im[n] = im[0];
   if (pairs < RPPG__VF) {
     float lo[2 * RPPG__VF], hi[2 * RPPG__VF];
-    RPPG__CALL(rppg_dsp__fft_bins)(re, im, re + n - (RPPG__VF - 1), im + n - (RPPG__VF - 1), w, w + pairs, lo, hi);
+    RPPG__CALL(rppg_dsp__fft_bins)(re, im, re + n - (RPPG__VF - 1), im + n - (RPPG__VF - 1), w,
+      w + pairs, lo, hi);
     memcpy(out, lo, pairs * 2 * sizeof *out);
     memcpy(out + 2 * (n + 1 - pairs), hi + 2 * (RPPG__VF - pairs), pairs * 2 * sizeof *out);
   } else for (;;) {
     const size_t c = n - k - (RPPG__VF - 1);
-    RPPG__CALL(rppg_dsp__fft_bins)(re + k, im + k, re + c, im + c, w + k, w + pairs + k, out + 2 * k, out + 2 * c);
+    RPPG__CALL(rppg_dsp__fft_bins)(re + k, im + k, re + c, im + c, w + k, w + pairs + k,
+      out + 2 * k, out + 2 * c);
     k += RPPG__VF;
     if (k >= pairs) break;
     if (k + RPPG__VF > pairs) k = pairs - RPPG__VF; /* overlap: the same values again */
@@ -1323,7 +1333,8 @@ RPPG__FN(void, rppg_dsp__fft_merge)(const float *in, const float *w, size_t n, f
     memcpy(z + 2 * (n + 1 - pairs), hi + 2 * (RPPG__VF - pairs), pairs * 2 * sizeof *z);
   } else for (;;) {
     const size_t c = n - k - (RPPG__VF - 1);
-    RPPG__CALL(rppg_dsp__fft_unbins)(in + 2 * k, in + 2 * c, w + k, w + pairs + k, z + 2 * k, z + 2 * c);
+    RPPG__CALL(rppg_dsp__fft_unbins)(in + 2 * k, in + 2 * c, w + k, w + pairs + k,
+      z + 2 * k, z + 2 * c);
     k += RPPG__VF;
     if (k >= pairs) break;
     if (k + RPPG__VF > pairs) k = pairs - RPPG__VF;
@@ -1550,8 +1561,8 @@ static double rppg__sqrt(double x)
 #  define rppg__sqrt(x) sqrt(x)
 #endif
 
-/* sin(pi x) and cos(pi x): x = q / 2 + t with integer q and |t| <= 1/4, exactly; then the Taylor series,
-   cut where the next term is below 2^-63. Error below 1 ulp, and exact at multiples of 1/2. */
+/* sin(pi x) and cos(pi x): x = q / 2 + t with integer q and |t| <= 1/4, exactly; then the Taylor
+   series to terms below 2^-63. Error below 1.5 ulp (measured), none at multiples of 1/2. */
 static void rppg__sincospi(double x, double *s, double *c)
 {
   static const double S[] = { /* (-1)^k pi^(2k+1) / (2k+1)! */
@@ -1631,8 +1642,10 @@ static void rppg_dsp__fft_fill(const rppg_dsp_fft *f)
     const double unit = 2.0 / (double)(n / s); /* half turns */
     for (k = 1; k < r; k++) {
       if (RPPG__BASE != RPPG__SCALAR && s == 1) {
-        for (i = 0; i < step; i++)
-          rppg_dsp__turn((double)(i / s * k) * unit, 1.0, w + i / 16 * (r - 1) * 32 + (k - 1) * 32 + i % 16, 16);
+        for (i = 0; i < step; i++) {
+          float *v = w + (i / 16 * (r - 1) + k - 1) * 32 + i % 16;
+          rppg_dsp__turn((double)(i * k) * unit, 1.0, v, 16);
+        }
       } else {
         for (p = 0; p < step / s; p++)
           rppg_dsp__turn((double)(p * k) * unit, 1.0, w + (p * (r - 1) + k - 1) * 2, 1);
@@ -1648,6 +1661,7 @@ static void rppg_dsp__fft_layout(rppg_dsp_fft *f, rppg__arena *a)
 {
   const size_t pairs = (f->outs + 1) / 2;
   size_t turns = 0, s = 1, i;
+  rppg_isa isa;
   f->core = f->outs;
   if (f->chirped) { /* the least 4, 5, 6 or 8 times a power of two that holds the convolution */
     const size_t need = f->ins + f->outs - 1;
@@ -1659,8 +1673,8 @@ static void rppg_dsp__fft_layout(rppg_dsp_fft *f, rppg__arena *a)
   rppg_dsp__fft_factor(f, f->core);
   for (i = 0; (int)i < f->passes; s *= f->radix[i++])
     turns += rppg_dsp__fft_turns_base(f->core, f->radix[i], s);
-  /* 16 floats before and 128 behind: the room that the kernels ask for, 8 * 16 at most */
-  f->stride = (f->core + 16 + 128 + 15) / 16 * 16;
+  /* room before and behind, as the kernels ask for: 16, and 8 * 16 at most; 1 for scalars */
+  f->stride = (f->core + (RPPG__BASE == RPPG__SCALAR ? 32 : 16 + 128) + 15) / 16 * 16;
   f->a = (float *)rppg__take(a, 2 * f->stride, sizeof(float));
   f->b = (float *)rppg__take(a, 2 * f->stride, sizeof(float));
   if (f->a && f->b) { f->a += 16; f->b += 16; }
@@ -1673,7 +1687,9 @@ static void rppg_dsp__fft_layout(rppg_dsp_fft *f, rppg__arena *a)
     f->filter = (float *)rppg__take(a, 2 * f->core, sizeof(float));
     f->buf = (float *)rppg__take(a, 2 * f->core, sizeof(float));
   }
-  f->kernels = &rppg_dsp__table[rppg_isa_best()];
+  isa = rppg_isa_best();
+  if (isa == RPPG_ISA_AVX512 && f->core < 64) isa = RPPG_ISA_AVX2; /* half-empty vectors are slower */
+  f->kernels = &rppg_dsp__table[isa];
 }
 
 static const rppg_dsp__kernels *rppg_dsp__fft_kernels(const rppg_dsp_fft *f)
@@ -1760,8 +1776,8 @@ RPPG_DEF size_t rppg_dsp_fft_mem_size(const rppg_dsp_fft_config *config)
   return rppg_dsp__fft_plan(&f, &a, config) ? rppg__arena_size(&a) : 0;
 }
 
-RPPG_DEF rppg_status rppg_dsp_fft_init(rppg_dsp_fft *fft, const rppg_dsp_fft_config *config, void *mem,
-  size_t size)
+RPPG_DEF rppg_status rppg_dsp_fft_init(rppg_dsp_fft *fft, const rppg_dsp_fft_config *config,
+  void *mem, size_t size)
 {
   rppg__arena a;
   rppg_dsp_fft f;
@@ -1782,7 +1798,7 @@ RPPG_DEF rppg_status rppg_dsp_fft_init(rppg_dsp_fft *fft, const rppg_dsp_fft_con
   return RPPG_OK;
 }
 
-RPPG_DEF void rppg_dsp_fft_forward(const rppg_dsp_fft *fft, const float *in, float *out)
+RPPG_DEF void rppg_dsp_fft_forward(rppg_dsp_fft *fft, const float *in, float *out)
 {
   const rppg_dsp__kernels *k = rppg_dsp__fft_kernels(fft);
   const size_t n = fft->n;
@@ -1805,7 +1821,7 @@ RPPG_DEF void rppg_dsp_fft_forward(const rppg_dsp_fft *fft, const float *in, flo
 }
 
 /* The inverse is the forward transform with re and im exchanged before and after. */
-RPPG_DEF void rppg_dsp_fft_inverse(const rppg_dsp_fft *fft, const float *in, float *out)
+RPPG_DEF void rppg_dsp_fft_inverse(rppg_dsp_fft *fft, const float *in, float *out)
 {
   const rppg_dsp__kernels *k = rppg_dsp__fft_kernels(fft);
   const size_t n = fft->n;
@@ -1868,13 +1884,13 @@ RPPG_DEF rppg_status rppg_dsp_zoom_init(rppg_dsp_zoom *zoom, const rppg_dsp_zoom
   zoom->fft = f;
   memset(mem, 0, size);
   rppg_dsp__fft_fill(&f);
-  if (config->m > 1) step = (config->f1_hz - config->f0_hz) / (double)(config->m - 1) / config->rate_hz;
+  if (config->m > 1) step = (config->f1_hz - config->f0_hz) / (double)(config->m - 1);
   rppg_dsp__fft_fill_chirp(&f, 0, rppg_dsp__phase(2.0 * config->f0_hz / config->rate_hz),
-    rppg_dsp__phase(step));
+    rppg_dsp__phase(step / config->rate_hz));
   return RPPG_OK;
 }
 
-RPPG_DEF void rppg_dsp_zoom_run(const rppg_dsp_zoom *zoom, const float *x, float *out)
+RPPG_DEF void rppg_dsp_zoom_run(rppg_dsp_zoom *zoom, const float *x, float *out)
 {
   const rppg_dsp_fft *f = &zoom->fft;
   float *z;

@@ -2,12 +2,12 @@
 
    CHECK(cond, "name", ...)            one test point; the name is a printf format
    CHECK_NEAR(got, want, tol, "name", ...)
-   TAP_EACH_ISA(isa) { ... }           once per instruction set of this machine (RPPG_TESTING builds)
-   tap_fnv(hash, data, bytes)          FNV-1a, start with TAP_FNV; use tap_fnv_f32 for floats: the same
-                                       hash on big-endian machines
+   TAP_EACH_ISA(isa) { ... }           once per instruction set of this machine (RPPG_TESTING)
+   tap_fnv(hash, data, bytes)          FNV-1a, start with TAP_FNV
+   tap_fnv_f32(hash, x, n)             the same for floats, also on big-endian machines
    return tap_end();                   prints the plan and the summary, gives the exit code
 
-   Bare metal: -DTAP_PRINTF=your_printf. TAP_QUIET prints only failures. */
+   Bare metal: -DTAP_PRINTF=your_printf. */
 #ifndef RPPG_TAP_H
 #define RPPG_TAP_H
 
@@ -40,7 +40,7 @@ static unsigned tap_passed, tap_failed;
   } while (0)
 
 #ifdef RPPG_TESTING
-/* Detects anew, since a forced set is remembered like a detected one. Leaves the best one forced. */
+/* Detects anew, since a forced set is remembered as if detected; leaves the best one forced. */
 static rppg_isa tap_isa_top;
 #  define TAP_EACH_ISA(isa)                                                                \
     for (isa = 0, tap_isa_top = rppg__isa_detect();          \

@@ -42,8 +42,8 @@ static rppg_dsp_fft make(size_t n, int complex_input, void *block)
   return f;
 }
 
-static size_t out_floats(size_t n, int complex_input) { return complex_input ? 2 * n : 2 * (n / 2 + 1); }
-static size_t in_floats(size_t n, int complex_input) { return complex_input ? 2 * n : n; }
+static size_t out_floats(size_t n, int cx) { return cx ? 2 * n : 2 * (n / 2 + 1); }
+static size_t in_floats(size_t n, int cx) { return cx ? 2 * n : n; }
 
 static int smooth(size_t n)
 {
@@ -119,7 +119,7 @@ static void test_golden_vectors(void)
   size_t i;
   for (i = 0; i < sizeof golden_real / sizeof *golden_real; i++) {
     const golden_fft *g = golden_real + i;
-    const rppg_dsp_fft f = make(g->n, 0, mem);
+    rppg_dsp_fft f = make(g->n, 0, mem);
     rppg_dsp_fft_forward(&f, g->in, buf_a);
     CHECK(dist(buf_a, g->out, 2 * (g->n / 2 + 1)) < bound(g->n), "numpy rfft %d", (int)g->n);
     rppg_dsp_fft_inverse(&f, g->out, buf_a);
@@ -127,7 +127,7 @@ static void test_golden_vectors(void)
   }
   for (i = 0; i < sizeof golden_complex / sizeof *golden_complex; i++) {
     const golden_fft *g = golden_complex + i;
-    const rppg_dsp_fft f = make(g->n, 1, mem);
+    rppg_dsp_fft f = make(g->n, 1, mem);
     rppg_dsp_fft_forward(&f, g->in, buf_a);
     CHECK(dist(buf_a, g->out, 2 * g->n) < bound(g->n), "numpy fft %d", (int)g->n);
     rppg_dsp_fft_inverse(&f, g->out, buf_a);
@@ -148,14 +148,15 @@ static void test_golden_vectors(void)
 
 static void test_dft(void)
 {
-  static const size_t large[] = { 1000, 1021, 1024, 3000, 4096, 6561, 8191, 10000, 15625, 16384, 65521, 65536 };
+  static const size_t large[] = { 1000, 1021, 1024, 3000, 4096, 6561, 8191, 10000, 15625, 16384,
+    65521, 65536 };
   double worst[2] = { 0.0, 0.0 }, back = 0.0;
   size_t n, i, k;
   int cx;
   for (cx = 0; cx < 2; cx++)
     for (n = 1; n < 200; n++) {
       const size_t bins = out_floats(n, cx) / 2;
-      const rppg_dsp_fft f = make(n, cx, mem);
+      rppg_dsp_fft f = make(n, cx, mem);
       double e = 0.0, p = 0.0;
       fill(buf_a, 2 * n);
       rppg_dsp_fft_forward(&f, buf_a, buf_b);
@@ -191,11 +192,13 @@ static void test_dft(void)
         e += (y[1] - (double)buf_b[2 * bin + 1]) * (y[1] - (double)buf_b[2 * bin + 1]);
         p += y[0] * y[0] + y[1] * y[1];
       }
-      CHECK(rppg__sqrt(e / p) < bound(n), "n %d%s, 20 bins: %.2g", (int)n, cx ? " complex" : "", rppg__sqrt(e / p));
+      e = rppg__sqrt(e / p);
+      CHECK(e < bound(n), "n %d%s, 20 bins: %.2g", (int)n, cx ? " complex" : "", e);
       for (e = 0.0, k = 0; k < in_floats(n, cx); k++) e += (double)buf_a[k] * (double)buf_a[k];
       for (p = 0.0, k = 0; k < out_floats(n, cx) / 2; k++) {
         const double twice = !cx && k > 0 && 2 * k < n ? 2.0 : 1.0;
-        p += twice * ((double)buf_b[2 * k] * (double)buf_b[2 * k] + (double)buf_b[2 * k + 1] * (double)buf_b[2 * k + 1]);
+        const double re = (double)buf_b[2 * k], im = (double)buf_b[2 * k + 1];
+        p += twice * (re * re + im * im);
       }
       CHECK_NEAR(p / (double)n / e, 1.0, 1e-6, "n %d Parseval", (int)n);
       rppg_dsp_fft_inverse(&f, buf_b, buf_c);
@@ -209,7 +212,7 @@ static void test_properties(void)
   size_t i, j;
   for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     const size_t n = sizes[i];
-    const rppg_dsp_fft f = make(n, 1, mem);
+    rppg_dsp_fft f = make(n, 1, mem);
     double s, c, e = 0.0;
     fill(buf_a, 4 * n); /* x and y; the transform of x + 2 y */
     for (j = 0; j < 2 * n; j++) buf_b[j] = buf_a[j] + 2.0f * buf_a[2 * n + j];
@@ -249,16 +252,18 @@ static int guards(const float *p)
   return 1;
 }
 
-/* Every offset of in and out, in place, overlapping; guards; any place of the block; any instruction set:
-   always the bits of the first run. */
+/* Every offset of in and out, in place, overlapping; guards; any place of the block; any
+   instruction set: always the bits of the first run. */
 static void test_places(void)
 {
-  static const size_t sizes[] = { 1, 2, 3, 7, 14, 15, 16, 32, 45, 60, 64, 96, 128, 150, 210, 256, 300, 500, 512 };
+  static const size_t sizes[] = { 1, 2, 3, 7, 14, 15, 16, 32, 45, 60, 64, 96, 128, 150, 210, 256,
+    300, 500, 512 };
   size_t i, j, off;
   int cx, isa;
   for (cx = 0; cx < 2; cx++)
     for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
       const size_t n = sizes[i], ni = in_floats(n, cx), no = out_floats(n, cx);
+      const char *kind = cx ? " complex" : "";
       int same = 1, back = 1, place = 1, intact = 1;
       rppg_dsp_fft f;
       float *first = buf_c, *second = buf_c + 2 * n + 64;
@@ -293,10 +298,10 @@ static void test_places(void)
           place &= memcmp(in + off / 8, second, ni * sizeof *in) == 0;
         }
       }
-      CHECK(same, "n %d%s: every ISA, offset and block gives the bits of BASE", (int)n, cx ? " complex" : "");
-      CHECK(back, "n %d%s: and so does the inverse", (int)n, cx ? " complex" : "");
-      CHECK(place, "n %d%s: in place and overlapping", (int)n, cx ? " complex" : "");
-      CHECK(intact, "n %d%s: nothing beside the output is written", (int)n, cx ? " complex" : "");
+      CHECK(same, "n %d%s: every ISA, offset and block gives the bits of BASE", (int)n, kind);
+      CHECK(back, "n %d%s: and so does the inverse", (int)n, kind);
+      CHECK(place, "n %d%s: in place and overlapping", (int)n, kind);
+      CHECK(intact, "n %d%s: nothing beside the output is written", (int)n, kind);
     }
 }
 
@@ -315,7 +320,8 @@ static void test_refusals(void)
     c.complex_input = (int)(n & 1);
     size = rppg_dsp_fft_mem_size(&c);
     memset(mem, 9, size);
-    ok &= rppg_dsp_fft_init(&f, &c, mem, size - 1) == RPPG_ERR_SPACE && mem[0] == 9 && mem[size - 1] == 9;
+    ok &= rppg_dsp_fft_init(&f, &c, mem, size - 1) == RPPG_ERR_SPACE;
+    ok &= mem[0] == 9 && mem[size - 1] == 9;
     ok &= memcmp(&f, &g, sizeof f) == 0;
     mem[size] = 77;
     ok &= rppg_dsp_fft_init(&f, &c, mem, size) == RPPG_OK && mem[size] == 77;
@@ -323,9 +329,11 @@ static void test_refusals(void)
   }
   CHECK(ok, "one byte too few is refused, nothing touched");
   c.n = 0;
-  CHECK(rppg_dsp_fft_mem_size(&c) == 0 && rppg_dsp_fft_init(&f, &c, mem, MAX_MEM) == RPPG_ERR_ARG, "n = 0");
+  CHECK(rppg_dsp_fft_mem_size(&c) == 0, "n = 0");
+  CHECK(rppg_dsp_fft_init(&f, &c, mem, MAX_MEM) == RPPG_ERR_ARG, "n = 0, init");
   c.n = RPPG_DSP_FFT_MAX + 1;
-  CHECK(rppg_dsp_fft_mem_size(&c) == 0 && rppg_dsp_fft_init(&f, &c, mem, MAX_MEM) == RPPG_ERR_ARG, "n too large");
+  CHECK(rppg_dsp_fft_mem_size(&c) == 0, "n too large");
+  CHECK(rppg_dsp_fft_init(&f, &c, mem, MAX_MEM) == RPPG_ERR_ARG, "n too large, init");
   c.n = (size_t)-1;
   CHECK(rppg_dsp_fft_mem_size(&c) == 0, "n absurd");
   CHECK(rppg_dsp_fft_mem_size(NULL) == 0, "no config");
@@ -333,7 +341,8 @@ static void test_refusals(void)
   CHECK(rppg_dsp_fft_mem_size(&c) > 0, "largest n");
   zc.n = 100; zc.m = 50; zc.f0_hz = 0.5; zc.f1_hz = 4.0; zc.rate_hz = 30.0;
   size = rppg_dsp_zoom_mem_size(&zc);
-  CHECK(size > 0 && rppg_dsp_zoom_init(&z, &zc, mem, size - 1) == RPPG_ERR_SPACE, "zoom: one byte too few");
+  CHECK(size > 0, "zoom: size");
+  CHECK(rppg_dsp_zoom_init(&z, &zc, mem, size - 1) == RPPG_ERR_SPACE, "zoom: one byte too few");
   CHECK(rppg_dsp_zoom_init(&z, &zc, mem + 3, size) == RPPG_OK, "zoom: enough");
   zc.m = 0;
   CHECK(rppg_dsp_zoom_mem_size(&zc) == 0, "zoom: no bins");
@@ -349,7 +358,8 @@ static void test_refusals(void)
 
 static void test_goertzel(void)
 {
-  static const double hz[] = { 0.0, 1e-6, 0.01, 0.7, 1.2345, 7.4999, 7.5, 7.5001, 14.99, 15.0, 22.0, -1.2 };
+  static const double hz[] = { 0.0, 1e-6, 0.01, 0.7, 1.2345, 7.4999, 7.5, 7.5001, 14.99, 15.0, 22.0,
+    -1.2 };
   size_t i, j, n;
   for (n = 0; n <= 3000; n = n < 4 ? n + 1 : n * 9) {
     double worst = 0.0;
@@ -383,7 +393,8 @@ static void test_zoom_large(void)
   rppg_dsp_zoom_run(&z, buf_a, buf_b);
   for (k = 0; k < c.m; k += 100) {
     double y[2];
-    rppg_dsp_goertzel(buf_a, c.n, c.f0_hz + (double)k * ((c.f1_hz - c.f0_hz) / 3000.0), c.rate_hz, y);
+    const double hz = c.f0_hz + (double)k * ((c.f1_hz - c.f0_hz) / 3000.0);
+    rppg_dsp_goertzel(buf_a, c.n, hz, c.rate_hz, y);
     e += (y[0] - (double)buf_b[2 * k]) * (y[0] - (double)buf_b[2 * k]);
     e += (y[1] - (double)buf_b[2 * k + 1]) * (y[1] - (double)buf_b[2 * k + 1]);
     p += y[0] * y[0] + y[1] * y[1];
@@ -394,8 +405,9 @@ static void test_zoom_large(void)
 /* One number for all machines. */
 static uint64_t golden_hash(void)
 {
-  static const size_t sizes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 16, 20, 30, 31, 32, 45, 50, 63, 64, 75, 90, 97, 100, 125,
-    128, 150, 192, 225, 250, 256, 300, 320, 375, 450, 511, 512, 600, 640, 729, 750, 900, 1000, 1024, 1536, 2048, 4096, 8192 };
+  static const size_t sizes[] = { 1, 2, 3, 4, 5, 6, 7, 8, 11, 14, 16, 20, 30, 31, 32, 45, 50, 63,
+    64, 75, 90, 97, 100, 125, 128, 150, 192, 225, 250, 256, 300, 320, 375, 450, 511, 512, 600, 640, 729,
+    750, 900, 1000, 1024, 1536, 2048, 4096, 8192 };
   uint64_t h = TAP_FNV;
   size_t i;
   int cx;
@@ -406,7 +418,7 @@ static uint64_t golden_hash(void)
   for (cx = 0; cx < 2; cx++)
     for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
       const size_t n = sizes[i];
-      const rppg_dsp_fft f = make(n, cx, mem);
+      rppg_dsp_fft f = make(n, cx, mem);
       fill(buf_a, 2 * n);
       rppg_dsp_fft_forward(&f, buf_a, buf_b);
       h = tap_fnv_f32(h, buf_b, out_floats(n, cx));

@@ -1,7 +1,7 @@
-/* Forward real f32 FFT next to other libraries, one thread, competitors alternating within each round.
+/* Forward real f32 FFT next to other libraries, one thread, all of them in turn within each round.
 
-   cc -O2 -I. bench/peers/fft.c -lfftw3f -lkissfft-float -lm          Debian: libfftw3-dev libkissfft-dev
-   Not installed? -DNO_FFTW, -DNO_KISSFFT. From a checkout of your own: -DHAVE_PFFFT (pffft/pffft.h),
+   cc -O2 -I. bench/peers/fft.c -lfftw3f -lkissfft-float -lm    Debian: libfftw3-dev libkissfft-dev
+   Not installed? -DNO_FFTW, -DNO_KISSFFT. From a checkout of your own: -DHAVE_PFFFT (pffft.h),
    -DHAVE_MUFFT (fft.h) with -I and the library.  Pin it: taskset -c 1 ./a.out [rounds]            */
 #define _POSIX_C_SOURCE 199309L
 #define RPPG_IMPLEMENTATION
@@ -47,18 +47,23 @@ static void *our_plan(size_t n, int isa)
   rppg__isa_now = -1;
   return f;
 }
-static void our_run(void *p) { rppg_dsp_fft_forward((const rppg_dsp_fft *)p, in, out); }
+static void our_run(void *p) { rppg_dsp_fft_forward((rppg_dsp_fft *)p, in, out); }
 
 #ifndef NO_FFTW
 static void *fftw_plan_(size_t n, int flags)
 {
-  return fftwf_plan_dft_r2c_1d((int)n, in, (fftwf_complex *)out, (unsigned)flags | FFTW_PRESERVE_INPUT);
+  const unsigned keep = FFTW_PRESERVE_INPUT;
+  return fftwf_plan_dft_r2c_1d((int)n, in, (fftwf_complex *)out, (unsigned)flags | keep);
 }
 static void fftw_run(void *p) { fftwf_execute((fftwf_plan)p); }
 static void fftw_end(void *p) { fftwf_destroy_plan((fftwf_plan)p); }
 #endif
 #ifndef NO_KISSFFT
-static void *kiss_plan(size_t n, int arg) { (void)arg; return kiss_fftr_alloc((int)n, 0, NULL, NULL); }
+static void *kiss_plan(size_t n, int arg)
+{
+  (void)arg;
+  return kiss_fftr_alloc((int)n, 0, NULL, NULL);
+}
 static void kiss_run(void *p) { kiss_fftr((kiss_fftr_cfg)p, in, (kiss_fft_cpx *)out); }
 #endif
 #ifdef HAVE_PFFFT
@@ -67,7 +72,10 @@ static void *pffft_plan(size_t n, int arg)
   (void)arg;
   return pffft_is_valid_size((int)n, PFFFT_REAL) ? pffft_new_setup((int)n, PFFFT_REAL) : NULL;
 }
-static void pffft_run(void *p) { pffft_transform_ordered((PFFFT_Setup *)p, in, out, work, PFFFT_FORWARD); }
+static void pffft_run(void *p)
+{
+  pffft_transform_ordered((PFFFT_Setup *)p, in, out, work, PFFFT_FORWARD);
+}
 static void pffft_end(void *p) { pffft_destroy_setup((PFFFT_Setup *)p); }
 #endif
 #ifdef HAVE_MUFFT
@@ -120,15 +128,16 @@ static float *aligned(size_t n)
 
 int main(int argc, char **argv)
 {
-  static const size_t sizes[] = { 64, 128, 256, 300, 512, 900, 1000, 1024, 2048, 4096, 16384, 65536 };
+  static const size_t sizes[] = { 64, 128, 256, 300, 512, 900, 1024, 2048, 4096, 16384, 65536 };
   static double t[RIVALS][MAX_ROUNDS];
   const int rounds = argc > 1 ? atoi(argv[1]) % (MAX_ROUNDS + 1) : 200;
   size_t s, i, r;
   in = aligned(MAX_N);
   out = aligned(MAX_N + 2);
   work = aligned(MAX_N);
-  printf("forward real f32, one thread, %d rounds\n%8s  %-14s %10s %10s %8s\n", rounds, "n", "library",
-    "min ns", "median ns", "of best peer");
+  printf("forward real f32, one thread, %d rounds\n%8s  %-14s %10s %10s %8s\n", rounds, "n",
+    "library",
+    "min ns", "median ns", "times as fast as the best peer");
   for (s = 0; s < sizeof sizes / sizeof *sizes; s++) {
     const size_t n = sizes[s], loops = 1 + 200000 / (n * 8); /* about 30 us a turn */
     void *plan[RIVALS];
@@ -151,7 +160,7 @@ int main(int argc, char **argv)
     }
     for (r = 0; r < RIVALS; r++)
       if (plan[r]) {
-        printf("%8lu  %-14s %10.0f %10.0f %8.2f\n", (unsigned long)n, rivals[r].name, t[r][0],
+        printf("%8lu  %-14s %10.0f %10.0f %6.2f\n", (unsigned long)n, rivals[r].name, t[r][0],
           t[r][rounds / 2], best / t[r][0]);
         rivals[r].end(plan[r]);
       }
