@@ -297,17 +297,17 @@ typedef struct rppg_pulse_config {
   int toolbox;         /* whole signals only: not 0 for rPPG-Toolbox's definition, quirks included */
 } rppg_pulse_config;
 
-/* Streaming pulse extraction. In both POS and CHROM a window of 1.6 s yields three weights g with
-   pulse = g . (R, G, B), and overlapping windows are averaged. A sample's pulse is therefore its
-   colour times the moving mean of g, and g needs only the window's first and second moments: the
-   work for a new frame does not depend on the window's length. Fields are private.               */
+/* Streaming pulse extraction. In both POS and CHROM a window of 1.6 s yields weights g with
+   pulse = g . (R, G, B, 1) of mean 0, and overlapping windows are averaged. A sample's pulse is
+   therefore its colour times the moving mean of g, and g needs only the window's first and second
+   moments: the work for a new frame does not depend on the window's length. Fields are private. */
 typedef struct rppg_pulse {
   int method;
-  size_t length;              /* of the window, samples */
+  size_t length, terms;       /* of the window, samples; weights of a sample */
   size_t total, at, fresh;    /* samples so far; ring position; samples since the last refresh */
-  double base[3], sum[3], product[6], weight_sum[3];
+  double base[3], sum[3], product[6], weight_sum[4];
   float *colour;              /* [length][3] */
-  double *weight;             /* [length][3] */
+  double *weight;             /* [length][terms]: of R, G, B and, of CHROM, 1 */
 } rppg_pulse;
 
 /* Samples of a POS or CHROM window: 1.6 s, rounded up  [Wang2017, 4.2]. */
@@ -328,7 +328,8 @@ RPPG_DEF rppg_status rppg_pulse_init(rppg_pulse *p, const rppg_pulse_config *cfg
                      reflectance, no unit (GREEN: the grey value of this very sample)
 
    Returns 1 if a sample came out, 0 while the first window fills.
-   A window with a channel of mean <= 0, or without any change, contributes 0.
+   A window with a channel of mean <= 0, or without any change, contributes 0. A value that is not
+   finite spoils the samples of three windows at most.
    Exact: same bits on every ISA. Cost: about 80 operations, every window-th call 20 per sample.  */
 RPPG_DEF int rppg_pulse_push(rppg_pulse *p, const float rgb[3], float *pulse);
 
@@ -404,7 +405,7 @@ typedef enum rppg_flag {
 } rppg_flag;
 
 typedef struct rppg_result {
-  double t_s;          /* time of the newest frame, seconds after the first */
+  double t_s;          /* time of the newest frame, seconds after the first since init or reset */
   double hr_bpm;       /* rate of this window alone; 0 if nothing in it changes */
   double tracked_bpm;  /* the same, held to what a heart can do since the estimates before */
   double confidence;   /* 0..1 */
@@ -420,7 +421,7 @@ typedef struct rppg_session {
   rppg_config cfg;
   size_t rois, signals, channels; /* channels = 3 rois; signals: pulses, one a ROI or channel */
   size_t n, final;                /* samples of a window; of them, those whose pulse is final */
-  size_t fft_n, bins;             /* of the transform; bins kept, up to bpm_max */
+  size_t fft_n, bins;             /* of the transform; bins kept, up to 1.5 bpm_max */
   rppg_part *parts;               /* [rois] */
   rppg_rect *rects;               /* [rois] of the newest frame */
   rppg_sums *sums;                /* [rois] */
@@ -436,10 +437,10 @@ typedef struct rppg_session {
   rppg_smoother smoother;
   size_t total, wave_n;           /* grid samples so far; samples in wave */
   size_t jump_at, lost_at;        /* grid time of the last brightness jump, of the last lost face */
-  int64_t first_us, last_us;
+  int64_t first_us, last_us, origin_us; /* first of the window, newest, first since the reset */
   double last_s, interval_s, track_bpm, track_var, track_s;
   unsigned flags;                 /* gathered since the last estimate */
-  int started, spectrum_ok;
+  int started, begun, spectrum_ok;
 } rppg_session;
 
 /* A flag's name as in JSON, or NULL for a value that is no single flag. */
@@ -1139,8 +1140,9 @@ static int rppg__pulse_config_ok(const rppg_pulse_config *cfg)
 
 static void rppg__pulse_layout(rppg_pulse *p, rppg__arena *a)
 {
+  p->terms = p->method == RPPG_CHROM ? 4 : 3;
   if (p->method == RPPG_GREEN) return; /* remembers nothing */
-  p->weight = (double *)rppg__take(a, 3 * p->length, sizeof(double));
+  p->weight = (double *)rppg__take(a, p->terms * p->length, sizeof(double));
   p->colour = (float *)rppg__take(a, 3 * p->length, sizeof(float));
 }
 
@@ -1167,7 +1169,7 @@ RPPG_DEF rppg_status rppg_pulse_init(rppg_pulse *p, const rppg_pulse_config *cfg
   q.length = rppg_pulse_window(cfg->rate_hz);
   rppg__arena_begin(&a, mem, mem_size);
   rppg__pulse_layout(&q, &a);
-  if (a.failed) return RPPG_ERR_SPACE;
+  if (a.failed || mem_size < rppg_pulse_mem_size(cfg)) return RPPG_ERR_SPACE;
   *p = q;
   return RPPG_OK;
 }
@@ -1200,16 +1202,18 @@ static void rppg__pulse_moments(rppg_pulse *p, const float *c, double sign)
    from the mean would cancel. */
 static void rppg__pulse_refresh(rppg_pulse *p)
 {
-  size_t i;
+  size_t i, k;
   int c;
   for (c = 0; c < 3; c++) {
     p->base[c] += p->sum[c] / (double)p->length;
-    p->sum[c] = p->weight_sum[c] = 0.0;
+    if (!rppg__finite(p->base[c])) p->base[c] = (double)p->colour[c];
+    p->sum[c] = 0.0;
   }
   memset(p->product, 0, sizeof p->product);
+  memset(p->weight_sum, 0, sizeof p->weight_sum);
   for (i = 0; i < p->length; i++) {
     rppg__pulse_moments(p, p->colour + 3 * i, 1.0);
-    for (c = 0; c < 3; c++) p->weight_sum[c] += p->weight[3 * i + (size_t)c];
+    for (k = 0; k < p->terms; k++) p->weight_sum[k] += p->weight[p->terms * i + k];
   }
   p->fresh = 0;
 }
@@ -1228,8 +1232,8 @@ static double rppg__pulse_cov(const rppg_pulse *p, const double a[3], const doub
 
 /* The weights of the window that ends now: S0 + (sd S0 / sd S1) S1 of the two projections
    [Wang2017, eq. 18; deHaan2013, eq. 15], each colour over its mean, and over the window's length
-   so that adding windows up gives their mean. */
-static void rppg__pulse_weights(const rppg_pulse *p, double g[3])
+   so that adding windows up gives their mean. g[3] takes the window's mean away: 0 for POS. */
+static void rppg__pulse_weights(const rppg_pulse *p, double g[4])
 {
   static const double project[2][2][3] = {
     { { 0.0, 1.0, -1.0 }, { -2.0, 1.0, 1.0 } },  /* POS */
@@ -1237,7 +1241,7 @@ static void rppg__pulse_weights(const rppg_pulse *p, double g[3])
   };
   double a[3], b[3], mean[3], va, vb, alpha;
   int c;
-  g[0] = g[1] = g[2] = 0.0;
+  g[0] = g[1] = g[2] = g[3] = 0.0;
   for (c = 0; c < 3; c++) {
     mean[c] = p->base[c] + p->sum[c] / (double)p->length;
     if (!(mean[c] > 0.0)) return;
@@ -1247,22 +1251,25 @@ static void rppg__pulse_weights(const rppg_pulse *p, double g[3])
   va = rppg__pulse_cov(p, a, a);
   vb = rppg__pulse_cov(p, b, b);
   alpha = va > 0.0 && vb > 0.0 ? rppg__sqrt(va / vb) : 0.0;
-  for (c = 0; c < 3; c++) g[c] = (a[c] + alpha * b[c]) / (double)p->length;
+  for (c = 0; c < 3; c++) {
+    g[c] = (a[c] + alpha * b[c]) / (double)p->length;
+    g[3] -= (project[p->method][0][c] + alpha * project[p->method][1][c]) / (double)p->length;
+  }
 }
 
 /* The pulse of the sample at ring position at, from the sum of the weights of `windows` windows. */
-static float rppg__pulse_value(const rppg_pulse *p, size_t at, const double w[3], size_t windows)
+static float rppg__pulse_value(const rppg_pulse *p, size_t at, const double w[4], size_t windows)
 {
   const float *c = p->colour + 3 * at;
-  const double s = (double)c[0] * w[0] + (double)c[1] * w[1] + (double)c[2] * w[2];
+  const double s = (double)c[0] * w[0] + (double)c[1] * w[1] + (double)c[2] * w[2] + w[3];
   return (float)(s * ((double)p->length / (double)windows));
 }
 
 RPPG_DEF int rppg_pulse_push(rppg_pulse *p, const float rgb[3], float *pulse)
 {
   const size_t l = p->length;
-  double g[3] = { 0.0, 0.0, 0.0 };
-  size_t windows;
+  double g[4] = { 0.0, 0.0, 0.0, 0.0 };
+  size_t windows, k;
   int c;
   if (p->method == RPPG_GREEN) {
     *pulse = rgb[1];
@@ -1272,15 +1279,15 @@ RPPG_DEF int rppg_pulse_push(rppg_pulse *p, const float rgb[3], float *pulse)
     for (c = 0; c < 3; c++) p->base[c] = (double)rgb[c];
   if (p->total >= l) {
     rppg__pulse_moments(p, p->colour + 3 * p->at, -1.0);
-    for (c = 0; c < 3; c++) p->weight_sum[c] -= p->weight[3 * p->at + (size_t)c];
+    for (k = 0; k < p->terms; k++) p->weight_sum[k] -= p->weight[p->terms * p->at + k];
   }
   for (c = 0; c < 3; c++) p->colour[3 * p->at + (size_t)c] = rgb[c];
   rppg__pulse_moments(p, rgb, 1.0);
   p->total++;
   if (p->total >= l) rppg__pulse_weights(p, g);
-  for (c = 0; c < 3; c++) {
-    p->weight[3 * p->at + (size_t)c] = g[c];
-    p->weight_sum[c] += g[c];
+  for (k = 0; k < p->terms; k++) {
+    p->weight[p->terms * p->at + k] = g[k];
+    p->weight_sum[k] += g[k];
   }
   p->at = p->at + 1 == l ? 0 : p->at + 1;
   if (p->total < l) return 0;
@@ -1293,14 +1300,13 @@ RPPG_DEF int rppg_pulse_push(rppg_pulse *p, const float rgb[3], float *pulse)
 RPPG_DEF size_t rppg_pulse_tail(const rppg_pulse *p, float *pulse)
 {
   const size_t l = p->length;
-  double w[3] = { 0.0, 0.0, 0.0 };
-  size_t age, at = p->at;
-  int c;
+  double w[4] = { 0.0, 0.0, 0.0, 0.0 };
+  size_t k, age, at = p->at;
   if (p->method == RPPG_GREEN || p->total < l) return 0;
   for (age = 0; age + 1 < l; age++) { /* newest first: each older sample is in one window more */
     const size_t full = p->total - l + 1; /* windows there are at all */
     at = at == 0 ? l - 1 : at - 1;
-    for (c = 0; c < 3; c++) w[c] += p->weight[3 * at + (size_t)c];
+    for (k = 0; k < p->terms; k++) w[k] += p->weight[p->terms * at + k];
     pulse[l - 2 - age] = rppg__pulse_value(p, at, w, age + 1 < full ? age + 1 : full);
   }
   return l - 1;
@@ -1452,6 +1458,9 @@ static double rppg__or(double value, double fallback) { return value == 0.0 ? fa
 /* Replaces zeros by the defaults; 0 if a field is outside its range. */
 static int rppg__config(rppg_config *c, const rppg_config *cfg)
 {
+  static const rppg_rect unit = { 0, 0, 1, 1 };
+  rppg_rect rect;
+  size_t i;
   memset(c, 0, sizeof *c);
   if (cfg) *c = *cfg;
   c->rate_hz = rppg__or(c->rate_hz, 30.0);
@@ -1464,6 +1473,8 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
   if (c->method < 0 || c->method > RPPG_CONTACT) return 0;
   if (c->parts ? c->n_parts < 1 || c->n_parts > RPPG_MAX_ROIS : !rppg_layout_size(c->layout))
     return 0;
+  for (i = 0; c->parts && i < c->n_parts; i++)
+    if (rppg_layout_parts(c->parts + i, 1, &unit, &rect) != RPPG_OK) return 0;
   return c->rate_hz >= 10.0 && c->rate_hz <= 250.0 && c->window_s >= 4.0 && c->window_s <= 60.0 &&
          c->min_window_s >= 3.0 && c->min_window_s <= c->window_s && c->max_gap_s > 0.0 &&
          c->max_gap_s <= 60.0 && c->bpm_min >= 20.0 && c->bpm_max >= 2.0 * c->bpm_min &&
@@ -1482,9 +1493,10 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   s->channels = 3 * s->rois;
   s->signals = s->cfg.method == RPPG_CONTACT ? s->channels : s->rois;
   s->n = (size_t)(s->cfg.window_s * s->cfg.rate_hz + 0.5);
-  s->fft_n = 16;
-  while (s->fft_n < 2 * s->n) s->fft_n *= 2; /* then the parabola errs by less than 0.02 bpm */
-  s->bins = (size_t)(s->cfg.bpm_max / 60.0 * (double)s->fft_n / s->cfg.rate_hz) + 3;
+  s->fft_n = (3 * s->n + 1) / 2 * 2; /* the parabola then errs by less than 0.04 bpm */
+  while (!rppg_dsp__fft_factor(&s->fft, s->fft_n / 2)) s->fft_n += 2;
+  s->bins = (size_t)(1.5 * s->cfg.bpm_max / 60.0 * (double)s->fft_n / s->cfg.rate_hz) + 3;
+  if (s->bins > s->fft_n / 2 + 1) s->bins = s->fft_n / 2 + 1;
   memset(&pc, 0, sizeof pc);
   pc.method = s->cfg.method == RPPG_CONTACT ? RPPG_GREEN : s->cfg.method;
   pc.rate_hz = s->cfg.rate_hz;
@@ -1527,7 +1539,6 @@ RPPG_DEF size_t rppg_mem_size(const rppg_config *cfg)
 
 RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *mem, size_t mem_size)
 {
-  static const rppg_rect unit = { 0, 0, 1, 1 };
   rppg_session q;
   rppg__arena a;
   rppg_status status;
@@ -1535,11 +1546,10 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
   memset(&q, 0, sizeof q);
   if (!s || !mem || !rppg__config(&q.cfg, cfg)) return RPPG_ERR_ARG;
   rppg__arena_begin(&a, mem, mem_size);
+  if (mem_size < rppg_mem_size(cfg)) return RPPG_ERR_SPACE;
   status = rppg__session_layout(&q, &a);
   if (status != RPPG_OK) return status;
   if (q.cfg.parts) {
-    status = rppg_layout_parts(q.cfg.parts, q.rois, &unit, q.rects); /* refuses bad fractions */
-    if (status != RPPG_OK) return status;
     for (i = 0; i < q.rois; i++) q.parts[i] = q.cfg.parts[i];
     q.cfg.parts = q.parts;
   }
@@ -1558,15 +1568,16 @@ static void rppg__restart(rppg_session *s)
   s->total = s->jump_at = s->lost_at = 0;
   s->started = s->spectrum_ok = 0;
   s->wave_n = 0;
+  rppg_smoother_init(&s->smoother, s->cfg.smooth_boxes);
 }
 
 RPPG_DEF void rppg_reset(rppg_session *s)
 {
   rppg__restart(s);
-  rppg_smoother_init(&s->smoother, s->cfg.smooth_boxes);
   memset(s->rects, 0, s->rois * sizeof *s->rects);
   s->flags = 0;
-  s->track_var = 0.0;
+  s->track_bpm = s->track_var = 0.0;
+  s->begun = 0;
 }
 
 /* ---- session: frames to the grid ------------------------------------------------------------- */
@@ -1574,14 +1585,9 @@ RPPG_DEF void rppg_reset(rppg_session *s)
 /* One sample of the uniform grid: colours into the ring, each signal's pulse into its ring. */
 static void rppg__grid_sample(rppg_session *s, const float *rgb)
 {
-  const size_t slot = s->total % s->n, before = (s->total + s->n - 1) % s->n;
+  const size_t slot = s->total % s->n;
   float *row = s->colours + slot * s->channels;
-  const float *old = s->colours + before * s->channels;
   size_t i;
-  for (i = 0; i < s->rois && s->total > 0; i++) { /* a brightness that jumps by 3 % is no pulse */
-    const double was = (double)old[3 * i + 1], change = (double)rgb[3 * i + 1] - was;
-    if (rppg__abs(change) > 0.03 * was) s->jump_at = s->total;
-  }
   memcpy(row, rgb, s->channels * sizeof *row);
   for (i = 0; i < s->signals; i++) {
     const float one[3] = { rgb[i], rgb[i], rgb[i] };
@@ -1635,6 +1641,8 @@ static void rppg__push_now(rppg_session *s, int64_t t_us)
 {
   double t_s;
   size_t i;
+  if (!s->begun) s->origin_us = t_us;
+  s->begun = 1;
   if (!s->started) {
     s->first_us = t_us;
     s->interval_s = 0.0;
@@ -1645,6 +1653,10 @@ static void rppg__push_now(rppg_session *s, int64_t t_us)
     const double weight = s->interval_s > 0.0 ? 0.02 : 1.0; /* about the last 50 frames */
     t_s = (double)((uint64_t)t_us - (uint64_t)s->first_us) * 1e-6;
     s->interval_s += weight * ((t_s - s->last_s) - s->interval_s);
+    for (i = 0; i < s->rois; i++) { /* a brightness that jumps by 3 % is no pulse */
+      const double was = (double)s->last[3 * i + 1], change = (double)s->now[3 * i + 1] - was;
+      if (rppg__abs(change) > 0.03 * was) s->jump_at = s->total + 1;
+    }
     rppg__to_grid(s, t_s);
     s->last_s = t_s;
   }
@@ -1791,7 +1803,7 @@ static size_t rppg__top(const float *power, size_t lo, size_t hi, double not_bin
 /* The fundamental, given the highest peak: the second harmonic of a pulse wave can be the stronger
    one. Then there is a peak at half of its frequency, and often a third harmonic at one and a half,
    where a pulse of the full frequency has nothing. *doubtful: it could have gone the other way.   */
-static size_t rppg__fundamental(const float *power, size_t top, size_t lo, size_t hi, double res,
+static size_t rppg__fundamental(const float *power, size_t bins, size_t top, size_t lo, double res,
                                 int *doubtful)
 {
   const double third = 1.5 * (double)top;
@@ -1803,8 +1815,8 @@ static size_t rppg__fundamental(const float *power, size_t top, size_t lo, size_
   half = rppg__top(power, middle - reach, middle + reach + 1, -1.0, 0.0);
   if (half == middle - reach || half == middle + reach + 1) return top; /* a slope, no peak */
   ratio = (double)power[half] / (double)power[top];
-  odd = rppg__power_near(power, third, 0.5 * res, lo, hi) /
-        rppg__power_near(power, (double)top, 0.5 * res, lo, hi);
+  odd = rppg__power_near(power, third, 0.5 * res, lo, bins - 1) / /* it may lie above the band */
+        rppg__power_near(power, (double)top, 0.5 * res, lo, bins - 1);
   *doubtful = ratio > 0.3;
   return ratio > 0.7 || (ratio > 0.25 && odd > 0.1) ? half : top;
 }
@@ -1937,7 +1949,8 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   lo = (size_t)(s->cfg.bpm_min / 60.0 / bin_hz) + 1;
   hi = (size_t)(hi_hz / bin_hz);
   if (hi < lo + 4) return RPPG_ERR_DATA;
-  r.t_s = s->last_s;
+  r.t_s = s->last_us < s->origin_us ? -1e-6 * (double)((uint64_t)s->origin_us - (uint64_t)s->last_us)
+                                    : 1e-6 * (double)((uint64_t)s->last_us - (uint64_t)s->origin_us);
   r.window_s = seconds;
   r.fps = fps;
   if (s->jump_at && s->jump_at + m > s->total) r.flags |= RPPG_FLAG_MOTION;
@@ -1948,7 +1961,8 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   s->wave_n = m;
   s->spectrum_ok = 1;
   s->flags = 0;
-  top = rppg__fundamental(s->power, rppg__top(s->power, lo, hi, -1.0, 0.0), lo, hi, res, &doubtful);
+  top = rppg__top(s->power, lo, hi, -1.0, 0.0);
+  top = rppg__fundamental(s->power, s->bins, top, lo, res, &doubtful);
   amplitude = rppg__sqrt((double)s->power[top]);
   if (amplitude < 2e-5) { /* a fiftieth of a weak pulse: grey levels 0.002 apart */
     r.flags |= RPPG_FLAG_STATIC;

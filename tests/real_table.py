@@ -62,8 +62,9 @@ def main():
     sets = (("finger-oximetry", OXIMETRY, oximetry), ("finger-welltory", WELLTORY, welltory))
     if not all((args.data / name).is_dir() for name, _, _ in sets):
         sys.exit(f"SKIPPED: {args.data} does not hold finger-oximetry and finger-welltory")
-    print("| recordings | split | method | n | MAE bpm | median bpm | within 5 bpm |")
-    print("|---|---|---|---|---|---|---|")
+    print("| recordings | split | method | n | MAE bpm | median bpm | within 5 bpm "
+          "| confidence > 0.5 | MAE of those |")
+    print("|---|---|---|---|---|---|---|---|---|")
     for name, splits, read in sets:
         for method in args.methods.split(","):
             for split, subjects in splits.items():
@@ -72,9 +73,11 @@ def main():
                     for row in rows:
                         print("#", name, split, method, *(f"{x:.3f}" if isinstance(x, float) else x for x in row))
                 errors = [abs(row[3] - row[2]) for row in rows]
+                sure = [e for e, row in zip(errors, rows) if row[4] > 0.5]
                 share = 100 * sum(e <= 5 for e in errors) / len(errors)
                 print(f"| {name} | {split} | {method} | {len(errors)} | {statistics.mean(errors):.2f} "
-                      f"| {statistics.median(errors):.2f} | {share:.1f} % |")
+                      f"| {statistics.median(errors):.2f} | {share:.1f} % "
+                      f"| {100 * len(sure) / len(errors):.1f} % | {statistics.mean(sure or [0]):.2f} |")
 
 
 if __name__ == "__main__":

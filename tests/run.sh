@@ -132,7 +132,7 @@ compiles() { local o; o=$out/obj/$job-${1//[^A-Za-z0-9_.+-]/_}.o; check "$@" -I.
 
 job_host() { need "$CC" && programs "$CC -O2" '' "$CC" -O2; }
 
-# Every level with and without SIMD where everything is demanded; else each level once a compiler.
+# Every level with and without SIMD where everything is demanded; else a cut across them.
 job_flags() {
   local cc build builds all="-O0 -O1 -O3 -Os -O0:-DRPPG_NO_SIMD -O1:-DRPPG_NO_SIMD -O3:-DRPPG_NO_SIMD
     -Os:-DRPPG_NO_SIMD -O2:-DRPPG_NO_DISPATCH -O2:-march=native"
@@ -140,12 +140,12 @@ job_flags() {
     need $cc || continue
     case $demand:$cc in
       1:*) builds=$all ;;
-      *:gcc) builds="-O0 -O1:-DRPPG_NO_SIMD -O3 -Os:-DRPPG_NO_SIMD -O2:-march=native" ;;
-      *) builds="-O0:-DRPPG_NO_SIMD -O1 -O3:-DRPPG_NO_SIMD -Os -O2:-DRPPG_NO_DISPATCH" ;;
+      *:gcc) builds="-O0 -O3 -Os:-DRPPG_NO_SIMD" ;;
+      *) builds="-O1:-DRPPG_NO_SIMD -O3:-DRPPG_NO_SIMD -Os" ;;
     esac
     for build in $builds; do
       # shellcheck disable=SC2086
-      programs "$cc $build" '' $cc ${build//:/ }
+      programs "$cc ${build//:/ }" '' $cc ${build//:/ }
     done
     # gnu99 lets the compiler fuse a * b + c: the golden hash says whether the headers prevent it.
     if cpu_has avx2; then programs "$cc fma" '' $cc -std=gnu99 -O2 -mavx2 -mfma
@@ -202,7 +202,9 @@ job_qemu() {
 job_wasm() {
   need clang wasm-ld node || return
   [ -e /usr/include/wasm32-wasi/stdio.h ] || { skip "needs wasi-libc"; return; }
-  local cc="clang --target=wasm32-wasi -O2 -Wl,-z,stack-size=1048576" run="node --no-warnings tests/wasi.mjs"
+  # Measured: node 20.20 segfaults after main has returned 0, in code of its baseline compiler.
+  local cc="clang --target=wasm32-wasi -O2 -Wl,-z,stack-size=1048576"
+  local run="node --no-warnings --no-liftoff tests/wasi.mjs"
   # shellcheck disable=SC2086
   {
     programs scalar "$run" $cc
@@ -396,11 +398,18 @@ version() { sed -n 's/^# *define RPPG_DSP_VERSION_STRING "\(.*\)".*/\1/p' rppg_d
 
 job_golden() { need python3 && check 'golden vectors are what NumPy and SciPy compute' golden; }
 golden() {
-  local header rc=0
+  local new rc=0
   rm -rf $out/golden && make -s golden GOLDEN=$out/golden || return 1
-  for header in "$out"/golden/*.h; do cmp "$header" "tests/golden/${header##*/}" || rc=1; done
+  for new in "$out"/golden/*.h; do
+    # Another processor may round the last bit of a double otherwise: 1e-6 and text as it stands.
+    paste <(words "$new") <(words "tests/golden/${new##*/}") | awk -v file="${new##*/}" '
+      $1 == $2 || ($1 ~ /^-?[0-9.]+(e-?[0-9]+)?f?$/ && ($1 - $2)^2 <= 1e-12 * ($1^2 + 1e-6)) { next }
+      { print file ": " $1 " is now " $2; bad = 1; exit }
+      END { exit bad }' || rc=1
+  done
   return $rc
 }
+words() { tr -s ' ,{}()[]=\n' '\n' < "$1"; }
 
 job_bench() { check 'make bench' bench; }
 bench() {

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""Writes fft.h next to itself: spectra by numpy.fft and scipy.signal, in double, of seeded noise."""
-import os
+"""Prints fft.h: spectra by numpy.fft and scipy.signal, in double, of seeded noise."""
 import numpy as np
 import scipy
 from scipy.signal import zoom_fft
@@ -49,5 +48,4 @@ out.append('static const golden_fft golden_real[] = {\n  %s };' % ',\n  '.join(r
 out.append('static const golden_fft golden_complex[] = {\n  %s };' % ',\n  '.join(cplx))
 out.append('typedef struct golden_zoom { size_t n, m; double f0, f1, rate; const float *in, *out; } golden_zoom;')
 out.append('static const golden_zoom golden_zooms[] = {\n  %s };' % ',\n  '.join(zoom))
-with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'fft.h'), 'w') as f:
-    f.write('\n'.join(out) + '\n')
+print('\n'.join(out))
