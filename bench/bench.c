@@ -152,14 +152,17 @@ static void limit_cold(void)
 /* ---- limit: products and sums, as many as the job has, with nothing to wait for --------------- */
 
 static double flops_wanted;
+static volatile float unit = 1.0f; /* each look at it may differ, so no two chains are merged */
 
 #if defined(RPPG__DISPATCH)
 #define FLOPS(name, target, V, W, set1, store, add, mul)                                \
   static RPPG__ATTR(target) float name(size_t steps)                                    \
   {                                                                                     \
-    const V half = set1(0.5f), one_ = set1(1.0f);                                       \
-    V a0 = one_, a1 = one_, a2 = one_, a3 = one_, a4 = one_, a5 = one_, a6 = one_, a7 = one_; \
-    V b0 = one_, b1 = one_, b2 = one_, b3 = one_, b4 = one_, b5 = one_, b6 = one_, b7 = one_; \
+    const V half = set1(0.5f), one_ = set1(unit);                                        \
+    V a0 = set1(unit), a1 = set1(unit), a2 = set1(unit), a3 = set1(unit);  \
+    V a4 = set1(unit), a5 = set1(unit), a6 = set1(unit), a7 = set1(unit);  \
+    V b0 = set1(unit), b1 = set1(unit), b2 = set1(unit), b3 = set1(unit);  \
+    V b4 = set1(unit), b5 = set1(unit), b6 = set1(unit), b7 = set1(unit);  \
     float t[W];                                                                         \
     for (; steps > 0; steps--) { /* 16 vector operations, 16 chains */                  \
       a0 = add(a0, half); a1 = add(a1, half); a2 = add(a2, half); a3 = add(a3, half);   \
