@@ -483,7 +483,7 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
 RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_us);
 
 /* The rate of the window that ends with the newest frame. May be called after every frame or now
-   and then; only tracked_bpm depends on the calls before.
+   and then; only tracked_bpm and the flags of refused frames depend on the calls before.
 
    Returns RPPG_OK; RPPG_ERR_DATA while the window is shorter than min_window_s (out untouched).
    Exact. Cost: rois + 3 FFTs.                                                                    */
@@ -525,6 +525,7 @@ RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size
 #ifdef RPPG_IMPLEMENTATION
 #ifndef RPPG__BEGUN
 #define RPPG__BEGUN
+#include "rppg_dsp.h" /* its implementation, where only its declarations were included so far */
 
 /* ---- platform: rppg_dsp.h has it ------------------------------------------------------------- */
 
@@ -1935,7 +1936,7 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   const double fps = s->interval_s > 0.0 ? 1.0 / s->interval_s : 0.0;
   rppg_result r;
   size_t lo, hi, top, other;
-  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, near, all;
+  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, peaks, all;
   int doubtful;
   if (!s->started || seconds < s->cfg.min_window_s || m < rppg_pulse_window(s->cfg.rate_hz))
     return RPPG_ERR_DATA;
@@ -1975,10 +1976,10 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   }
   bin = rppg_dsp_vertex(s->power, s->bins, top, NULL);
   r.hr_bpm = 60.0 * bin * bin_hz;
-  near = rppg__power_near(s->power, bin, 0.1 / bin_hz, lo, hi) +
-         rppg__power_near(s->power, 2.0 * bin, 0.1 / bin_hz, lo, hi);
+  peaks = rppg__power_near(s->power, bin, 0.1 / bin_hz, lo, hi) +
+          rppg__power_near(s->power, 2.0 * bin, 0.1 / bin_hz, lo, hi);
   all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
-  r.snr_db = snr = rppg_dsp_db(near / (all - near > 0.0 ? all - near : 0.0));
+  r.snr_db = snr = rppg_dsp_db(peaks / (all - peaks > 0.0 ? all - peaks : 0.0));
   other = rppg__top(s->power, lo, hi, bin, res);
   rival = other ? (double)s->power[other] / (double)s->power[top] : 0.0;
   r.confidence = rppg__confidence(snr, rival, seconds);

@@ -1985,7 +1985,7 @@ RPPG_DEF rppg_status rppg_dsp_window(rppg_dsp_window_kind kind, double beta, int
   };
   const double m = (double)(periodic ? n : n - 1);
   size_t i;
-  if (n < 1 || (int)kind < 0 || kind > RPPG_DSP_BOXCAR || !(beta >= 0.0 && beta <= 100.0))
+  if (n < 1 || (unsigned)kind > (unsigned)RPPG_DSP_BOXCAR || !(beta >= 0.0 && beta <= 100.0))
     return RPPG_ERR_ARG;
   for (i = 0; i < n; i++) {
     if (kind == RPPG_DSP_BOXCAR || n == 1) {
@@ -2030,9 +2030,8 @@ static int rppg_dsp__psd_config(rppg_dsp_psd_config *c, const rppg_dsp_psd_confi
   if (!c->hop) c->hop = c->n - c->n / 2;
   if (c->rate_hz == 0.0) c->rate_hz = 1.0;
   return c->n >= 2 && c->n <= 65536 && c->nfft >= c->n && c->rate_hz > 0.0 &&
-         rppg__finite(c->rate_hz) && (int)c->window >= 0 && c->window <= RPPG_DSP_BOXCAR &&
-         c->beta >= 0.0 && c->beta <= 100.0 && (int)c->detrend >= 0 &&
-         c->detrend <= RPPG_DSP_DETREND_NONE;
+         rppg__finite(c->rate_hz) && (unsigned)c->window <= (unsigned)RPPG_DSP_BOXCAR &&
+         c->beta >= 0.0 && c->beta <= 100.0 && (unsigned)c->detrend <= (unsigned)RPPG_DSP_DETREND_NONE;
 }
 
 /* The one layout of a psd's block: sizes and pointers. */
@@ -2605,7 +2604,7 @@ RPPG_DEF rppg_status rppg_dsp_resample(const double *t, const float *x, size_t n
 {
   double *slope = work;
   size_t i, k = 0;
-  if (n < 2 || (int)kind < 0 || kind > RPPG_DSP_PCHIP || !rppg__finite(t0) || !(dt > 0.0) ||
+  if (n < 2 || (unsigned)kind > (unsigned)RPPG_DSP_PCHIP || !rppg__finite(t0) || !(dt > 0.0) ||
       !rppg__finite(dt) || (kind != RPPG_DSP_LINEAR && !work))
     return RPPG_ERR_ARG;
   for (i = 0; i < n; i++)
