@@ -2301,7 +2301,7 @@ static double rppg__period(const float *y, size_t n, double rate_hz, double lo, 
   float *r = (float *)work, *zero = r + most; /* 2 most + 1, and most + 1 for the sum */
   float *sum = r + 2 * most + 1;
   double top = 0.0;
-  size_t at, k, best = 0;
+  size_t at, k, best = 0, pass;
   for (k = 0; k <= most; k++) sum[k] = 0.0f;
   for (at = 0; at < pieces; at++) {
     rppg_dsp_xcorr(y + at * len, y + at * len, len, most, r);
@@ -2311,12 +2311,18 @@ static double rppg__period(const float *y, size_t n, double rate_hz, double lo, 
                         (double)pieces);
   }
   *rhythm = 0.0;
-  for (k = (size_t)lo > 1 ? (size_t)lo : 1; k < most; k++) {
-    const double half = 0.5 * ((double)sum[k / 2] + (double)sum[(k + 1) / 2]);
-    if (!(sum[k] > sum[k - 1] && sum[k] >= sum[k + 1]) || (double)sum[k] - half <= top) continue;
-    top = (double)sum[k] - half;
-    best = k;
-  }
+  for (pass = 0; pass < 2; pass++) /* then the first that is nearly as good: three periods are too */
+    for (k = (size_t)lo > 1 ? (size_t)lo : 1; k < most; k++) {
+      const size_t h = k / 2; /* between two samples by a cubic */
+      const double half = k % 2 && h > 0
+        ? 0.5625 * ((double)sum[h] + (double)sum[h + 1]) -
+          0.0625 * ((double)sum[h - 1] + (double)sum[h + 2]) : (double)sum[h];
+      const double score = (double)sum[k] - half;
+      if (!(sum[k] > sum[k - 1] && sum[k] >= sum[k + 1])) continue;
+      if (pass == 0 && score > top) { top = score; best = k; }
+      if (pass == 1 && k < best && score > 0.85 * top && (double)sum[k] > 0.6 * (double)sum[best])
+        best = k;
+    }
   if (!best) return 0.0;
   *rhythm = (double)sum[best];
   return rppg_dsp_vertex(sum, most + 1, best, NULL);
@@ -2355,11 +2361,11 @@ static double rppg__rise(const float *y, size_t n, size_t i)
   return (double)y[peak] - (double)y[foot];
 }
 
-/* Correlation of the beats around samples at[] with their mean, each of norm one so that a large
-   artefact is one vote, over [-1/4, 3/4) of a period; cut at the ends of y, where half must be left.
-   quality [count] out; mean [period] tmp. 0 for all if fewer than three are whole. */
-static void rppg__likeness(const float *y, size_t n, double period, const size_t *at, size_t count,
-                           double *mean, float *quality)
+/* Mean of the beats at samples at[] that lie wholly in y, over [-1/4, 3/4) of a period, each of mean
+   zero and norm one, so that a large artefact is one vote. mean [period] out; all zero if fewer than
+   three do. */
+static void rppg__mean_beat(const float *y, size_t n, double period, const size_t *at, size_t count,
+                            double *mean)
 {
   const size_t len = (size_t)period, before = len / 4;
   size_t i, k, whole = 0;
@@ -2367,7 +2373,6 @@ static void rppg__likeness(const float *y, size_t n, double period, const size_t
   for (i = 0; i < count; i++) {
     const float *x = y + at[i] - before;
     double m = 0.0, e = 0.0;
-    quality[i] = 0.0f;
     if (at[i] < before || at[i] - before + len > n) continue;
     for (k = 0; k < len; k++) m += (double)x[k] / (double)len;
     for (k = 0; k < len; k++) e += ((double)x[k] - m) * ((double)x[k] - m);
@@ -2376,23 +2381,73 @@ static void rppg__likeness(const float *y, size_t n, double period, const size_t
     for (k = 0; k < len; k++) mean[k] += ((double)x[k] - m) * e;
     whole++;
   }
-  for (i = 0; i < count && whole >= 3; i++) {
+  for (k = 0; k < len && whole < 3; k++) mean[k] = 0.0;
+}
+
+/* Correlation of samples first .. first + len - 1 of y with as many of t; 0 if one is constant. */
+static double rppg__match(const float *y, size_t first, const double *t, size_t len)
+{
+  double mx = 0.0, mt = 0.0, xx = 0.0, tt = 0.0, xt = 0.0;
+  size_t k;
+  for (k = 0; k < len; k++) {
+    mx += (double)y[first + k] / (double)len;
+    mt += t[k] / (double)len;
+  }
+  for (k = 0; k < len; k++) {
+    const double x = (double)y[first + k] - mx, u = t[k] - mt;
+    xx += x * x;
+    tt += u * u;
+    xt += x * u;
+  }
+  xx = rppg__sqrt(xx) * rppg__sqrt(tt);
+  return xx > 0.0 ? xt / xx : 0.0;
+}
+
+/* Moves each beat to where it matches the mean beat best, within 0.15 of a period, judged over
+   [-1/4, 0.35) of it: the rise and the peak, which do not stretch with the interval. at: nearest
+   sample; t: in samples, where the mean beat's rise is steepest, unchanged too near an end. */
+static void rppg__align(const float *y, size_t n, double period, const double *mean, size_t *at,
+                        size_t count, double *t)
+{
+  const size_t len = (size_t)period, before = len / 4, most = (size_t)(0.15 * period) + 1;
+  const size_t reach = (size_t)(0.35 * period) + before, used = reach < len ? reach : len;
+  double rise = 0.0;
+  size_t i, k, steep = 1;
+  float d[3];
+  for (k = 1; k + 2 < used; k++)
+    if (mean[k + 1] - mean[k] > mean[steep + 1] - mean[steep]) steep = k;
+  if (steep + 2 < len) {
+    for (k = 0; k < 3; k++) d[k] = (float)(mean[steep + k] - mean[steep + k - 1]);
+    rise = (double)steep - 0.5 + rppg_dsp_vertex(d, 3, 1, NULL) - (double)before;
+  }
+  for (i = 0; i < count; i++) {
+    double best = 0.0, shift;
+    size_t lag = 0;
+    float r[3];
+    if (at[i] < before + most + 1 || at[i] - before + used + most + 1 >= n) continue;
+    for (k = 0; k <= 2 * most; k++) {
+      const double c = rppg__match(y, at[i] + k - most - before, mean, used);
+      if (c > best) { best = c; lag = k; }
+    }
+    if (!(best > 0.0)) continue;
+    for (k = 0; k < 3; k++) r[k] = (float)rppg__match(y, at[i] + lag + k - 1 - most - before, mean, used);
+    shift = rppg_dsp_vertex(r, 3, 1, NULL) - 1.0;
+    at[i] = at[i] + lag - most;
+    t[i] = (double)at[i] + shift + rise;
+  }
+}
+
+/* Likeness of each beat to the mean one in 0..1, cut at the ends of y, where half must be left. */
+static void rppg__likeness(const float *y, size_t n, double period, const size_t *at, size_t count,
+                           const double *mean, float *quality)
+{
+  const size_t len = (size_t)period, before = len / 4;
+  size_t i;
+  for (i = 0; i < count; i++) {
     const size_t lo = at[i] < before ? before - at[i] : 0, room = n + before - at[i];
     const size_t hi = room < len ? room : len;
-    double mx = 0.0, mt = 0.0, xx = 0.0, tt = 0.0, xt = 0.0;
-    if (2 * (hi - lo) < len) continue;
-    for (k = lo; k < hi; k++) {
-      mx += (double)y[at[i] + k - before] / (double)(hi - lo);
-      mt += mean[k] / (double)(hi - lo);
-    }
-    for (k = lo; k < hi; k++) {
-      const double x = (double)y[at[i] + k - before] - mx, t = mean[k] - mt;
-      xx += x * x;
-      tt += t * t;
-      xt += x * t;
-    }
-    xx = rppg__sqrt(xx) * rppg__sqrt(tt);
-    if (xx > 0.0) quality[i] = (float)rppg__clamp01((xt / xx - 0.5) / 0.4);
+    const double r = hi > lo ? rppg__match(y, at[i] + lo - before, mean + lo, hi - lo) : 0.0;
+    quality[i] = 2 * hi < len + 2 * lo ? 0.0f : (float)rppg__clamp01((r - 0.5) / 0.4);
   }
 }
 
@@ -2450,12 +2505,23 @@ static size_t rppg__beats(const float *wave, size_t n, double rate_hz, const rpp
     if ((double)height[i] < 0.2 * median) continue;
     s = rppg__steepest(y, n, at[i], k ? at[k - 1] + (size_t)(0.3 * period) : 0, period);
     t = rppg__rise_at(y, n, s);
-    if (!(t > 0.0) || k == cap || (k && t / rate_hz <= t_s[k - 1])) continue;
-    t_s[k] = t / rate_hz;
+    if (!(t > 0.0) || k == cap || (k && t <= t_s[k - 1])) continue;
+    t_s[k] = t;
     height[k] = (float)rppg__rise(y, n, s);
     at[k++] = s;
   }
   if (!k) return 0;
+  for (i = 0; i < 2; i++) {
+    rppg__mean_beat(y, n, period, at, k, mean);
+    if (period >= 8.0) rppg__align(y, n, period, mean, at, k, t_s); /* fewer samples have no shape */
+  }
+  for (i = found = 0; i < k; i++) { /* two that were moved onto one another are one */
+    if (found && t_s[i] / rate_hz < t_s[found - 1] + 0.3 / hz) continue;
+    t_s[found] = t_s[i] / rate_hz;
+    height[found] = height[i];
+    at[found++] = at[i];
+  }
+  k = found;
   rppg__likeness(y, n, period, at, k, mean, quality);
   for (i = 0; i < k; i++) tmp[i] = (double)height[i];
   median = rppg__median(tmp, k);
