@@ -664,7 +664,7 @@ typedef struct rppg_beat_log {
   float *quality;
 } rppg_beat_log;
 
-/* Bytes that rppg_beat_log_init needs (NULL: defaults, about 22 KB); 0 if it would refuse cfg. */
+/* Bytes that rppg_beat_log_init needs (NULL: defaults, 21 KB); 0 if it would refuse cfg. */
 RPPG_DEF size_t rppg_beat_log_mem_size(const rppg_beat_log_config *cfg);
 
 /* Starts a log in the caller's block, which must outlive it and not move.
@@ -2410,7 +2410,7 @@ static void rppg__align(const float *y, size_t n, double period, const double *m
                         size_t count, double *t)
 {
   const size_t len = (size_t)period, before = len / 4, most = (size_t)(0.15 * period) + 1;
-  const size_t reach = (size_t)(0.35 * period) + before, used = reach < len ? reach : len;
+  const size_t reach = (size_t)(0.35 * period) + 1 + before, used = reach < len ? reach : len;
   double rise = 0.0;
   size_t i, k, steep = 1;
   float d[3];
@@ -2453,10 +2453,8 @@ static void rppg__likeness(const float *y, size_t n, double period, const size_t
 
 static int rppg__beats_config(rppg_beats_config *c, const rppg_beats_config *cfg, double rate_hz)
 {
-  memset(c, 0, sizeof *c);
-  if (cfg) *c = *cfg;
-  c->bpm_min = rppg__or(c->bpm_min, 36.0);
-  c->bpm_max = rppg__or(c->bpm_max, 240.0);
+  c->bpm_min = rppg__or(cfg ? cfg->bpm_min : 0.0, 36.0); /* c may be cfg */
+  c->bpm_max = rppg__or(cfg ? cfg->bpm_max : 0.0, 240.0);
   return rate_hz >= 10.0 && rate_hz <= 1000.0 && c->bpm_min >= 20.0 &&
          c->bpm_max >= 2.0 * c->bpm_min && c->bpm_max <= 300.0 && c->bpm_max <= 24.0 * rate_hz;
 }
@@ -2482,8 +2480,9 @@ static size_t rppg__beats(const float *wave, size_t n, double rate_hz, const rpp
   double *tmp = rest + (n + 1) / 2 + (n + 3) / 4; /* (n + 1) / 2 */
   double *mean = tmp + (n + 1) / 2;     /* a period, at most 2 n / 3 */
   rppg_dsp_peaks_config pc;
-  double period, rhythm, hz, median;
+  double period, rhythm, hz, median, most = 0.0;
   size_t found, i, k;
+  for (i = 0; i < n; i++) most = rppg__abs((double)wave[i]) > most ? rppg__abs((double)wave[i]) : most;
   rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, wave, n, y);
   rppg__band(y, n, rate_hz, 0.8 * cfg->bpm_min / 60.0, 1.2 * cfg->bpm_max / 60.0, z, rest);
   rppg__limit(z, n, rest);
@@ -2525,6 +2524,7 @@ static size_t rppg__beats(const float *wave, size_t n, double rate_hz, const rpp
   rppg__likeness(y, n, period, at, k, mean, quality);
   for (i = 0; i < k; i++) tmp[i] = (double)height[i];
   median = rppg__median(tmp, k);
+  if (!(median > 5e-7 * most)) return 0; /* what is left of a ramp is its rounding, 2^-24 */
   for (i = 0; i < k; i++) {
     const double h = (double)height[i], a = h < median ? h / median : median / h;
     if (rise) rise[i] = height[i];
@@ -2956,11 +2956,11 @@ static double rppg__resp_share(const float *p, size_t bins, size_t peak)
   return all > 0.0 ? near / all : 0.0;
 }
 
-/* From a share to 0..1: 0 at what noise of this many bins reaches in one of two cases. */
+/* From a share to 0..1: 0 at what noise in this many bins reaches now and then. */
 static double rppg__resp_quality(double share, size_t bins)
 {
-  const double floor_ = 0.2 + 20.0 / (double)(bins + 20);
-  return rppg__clamp01((share - floor_) / (0.75 - floor_));
+  const double noise = 0.2 + 30.0 / (double)(bins + 20);
+  return rppg__clamp01((share - noise) / (0.8 - noise));
 }
 
 /* Spectrum of uneven samples, of sum 1, into p [bins] from lo_hz in steps of df_hz. */
@@ -2984,7 +2984,8 @@ static void rppg__resp_spectrum(const double *t, float *x, size_t n, double lo_h
 RPPG_DEF rppg_status rppg_respiration(const float *wave, size_t n, double rate_hz,
                                       const rppg_resp_config *cfg, rppg_resp *out, double *work)
 {
-  const size_t m = rppg_respiration_work(n, rate_hz) ? rppg__resp_samples(n, rate_hz) : 0;
+  const int possible = rppg_respiration_work(n, rate_hz) != 0;
+  const size_t m = possible ? rppg__resp_samples(n, rate_hz) : 0;
   double lo, hi, span, df, good = 0.0, sum, *t, *beat, *tb;
   float *quality, *rise, *x, *spectra, *all;
   uint8_t *mark;
@@ -2994,7 +2995,7 @@ RPPG_DEF rppg_status rppg_respiration(const float *wave, size_t n, double rate_h
   memset(&r, 0, sizeof r);
   lo = rppg__or(cfg ? cfg->rate_min : 0.0, 6.0) / 60.0;
   hi = rppg__or(cfg ? cfg->rate_max : 0.0, 40.0) / 60.0;
-  if (!wave || !out || !work || !m || !rppg__beats_config(&bc, NULL, rate_hz) || !(lo >= 0.05) ||
+  if (!wave || !out || !work || !possible || !rppg__beats_config(&bc, NULL, rate_hz) || !(lo >= 0.05) ||
       !(hi >= 1.5 * lo) || !(hi <= 1.0))
     return RPPG_ERR_ARG;
   if ((double)n < RPPG_RESP_MIN_S * rate_hz || !rppg__wave_ok(wave, n)) return RPPG_ERR_DATA;
@@ -3066,6 +3067,7 @@ RPPG_DEF rppg_status rppg_respiration(const float *wave, size_t n, double rate_h
     }
     r.confidence = rppg__resp_quality(rppg__resp_share(all, bins[0], k), bins[0]);
     r.confidence *= total > 0.0 ? agree / total : 0.0;
+    r.confidence *= rppg__clamp01(2.0 * good); /* without beats it is no pulse wave */
   }
   *out = r;
   return RPPG_OK;
