@@ -7,7 +7,7 @@
 #include "tap.h"
 #include "golden/vitals.h"
 
-#define GOLDEN UINT64_C(0x0)
+#define GOLDEN UINT64_C(0x4be405fd4d082505)
 
 enum { MOST = 24000, BEATS = 2000, GUARD = 8 };
 static float wave[MOST], wave2[MOST], quality[BEATS + GUARD], quality2[BEATS];
@@ -352,6 +352,8 @@ static void test_beats_arguments(void)
     wave[i] = was;
   }
   CHECK(right == 0, "NaN and infinity are refused");
+  for (i = 0; i < n; i++) wave2[i] = wave[i] * 1e38f;
+  CHECK(rppg_beats(wave2, n, 10, NULL, times, quality, BEATS, &count, work) == RPPG_OK && count <= n, "huge values");
   CHECK(rppg_beats_work((size_t)-1) == 0, "no work for an impossible n");
   c.bpm_min = 100;
   c.bpm_max = 200;
@@ -549,6 +551,13 @@ static void test_hrv_arguments(void)
   hrv(times, NULL, 99, 30);
   for (i = 0, right = 0; i < GUARD; i++) right += work[rppg_hrv_work(99) + i] == 5.0;
   CHECK(right == GUARD, "work ends where it says");
+  for (i = 0; i < 400; i++) times[i] = (double)i * 0.9 + 0.01 * sine(0.1 * (double)i) + (i < 200 ? -9e10 : 9e10);
+  rppg_beat_marks(times, NULL, 400, mark);
+  r = hrv(times, mark, 400, 30);
+  CHECK(r.clean_s > 340.0 && r.clean_s < 360.0 && r.confidence[RPPG_HRV_SDNN] == 0.0 && mark[200] == RPPG_MARK_LONG,
+        "a gap of thousands of years takes no time");
+  times[399] = 1e12;
+  CHECK(rppg_hrv_measure(times, NULL, 400, 30, &r, work) == RPPG_ERR_DATA, "a time without digits is refused");
 }
 
 /* Noise must not pass for a heart. */

@@ -38,7 +38,7 @@ def lomb(t, rr, ok, edges):
     begin, end = t[0], t[-1]
     piece = min(end - begin, 300.0)
     sums, pieces, start = np.zeros(2), 0, begin
-    while start + piece <= end + 1e-6:
+    while start + piece <= end + 1e-4:
         pick = ok & (t[1:] >= start) & (t[1:] <= start + piece)
         at, x = t[1:][pick], rr[pick].astype(float)
         clean = x.sum() / 1000
