@@ -282,6 +282,40 @@ RPPG_DEF rppg_status rppg_smoother_init(rppg_smoother *s, int length);
    Exact. Cost: O(1).                                                                         */
 RPPG_DEF rppg_status rppg_smoother_push(rppg_smoother *s, const rppg_rect *box, rppg_rect *mean);
 
+/* ---- patches: small images for video models -------------------------------------------------- */
+
+typedef enum rppg_patch_order {
+  RPPG_PATCH_HWC = 0, /* [h][w][3] */
+  RPPG_PATCH_CHW = 1  /* [3][h][w] */
+} rppg_patch_order;
+
+#define RPPG_PATCH_MAX 256 /* a side of a patch */
+
+/* Floats of work that rppg_patch needs, for any frame; 0 for a bad box or a side out of range. */
+RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
+
+/* A box of the frame, resampled to w by h pixels by area averaging: the box is cut into w by h equal
+   cells, and a pixel of the patch is the mean of its cell, frame pixels at the rim of a cell counting
+   by the part of them that lies inside (cv2.INTER_AREA when shrinking). The same rule holds where
+   cells are smaller than pixels: the frame is squares of one colour, never interpolated.
+
+   frame  in   any 8-bit format; RPPG_ERR_UNSUPPORTED for one whose channels are not whole bytes
+   box    in   pixels; a good face box, see layouts. What reaches over the edge of the frame takes the
+               nearest pixel's colour, so that the face keeps its shape
+   w, h   in   1..RPPG_PATCH_MAX each, usually 9, 36, 72 or 128
+   order  in   rppg_patch_order
+   out    out  R, G, B from 0 to 255, in that order; GRAY8 gives the grey three times. YUV is averaged
+               as YUV, a chroma sample covering its 2x1 or 2x2 pixels, and converted once a pixel of
+               the patch; colours that RGB cannot show lie a little outside 0..255
+   work   tmp  [rppg_patch_work(box, w, h)] floats, any content
+
+   Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a NULL, a bad box, side or order;
+   RPPG_ERR_DATA if no pixel of the box lies in the frame. Never NaN.
+   Exact: same bits on every ISA; within 0.0002 of the true mean. Cost: one pass over the box, of
+   which rows that two rows of the patch share are read twice.                                  */
+RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, int w, int h,
+                                int order, float *out, float *work);
+
 /* ---- pulse methods --------------------------------------------------------------------------- */
 
 typedef enum rppg_method {
@@ -558,6 +592,32 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
   return first == 0;
 }
 
+/* What the kernels of rppg_patch need to know of a plane. Edges of cells are counted in units: a
+   side of the patch times a pixel, so that each is a whole number. `at` is the sample in which an
+   edge lies, `part` how many units of that sample lie before it.                                 */
+typedef struct rppg__patch_channel {
+  int first, last;     /* samples of the first and of the last edge, before the cut to the frame */
+  int part, step, unit; /* of the first edge; units of a cell; units of a sample */
+  int per, bytes, of[4]; /* samples in a cell of bytes, and where they lie in it */
+  float *map;          /* [last - first + 1] where in t a sample is; words, not floats */
+  float *mean;         /* [w][RPPG__PATCH_ROWS] */
+} rppg__patch_channel;
+
+enum { RPPG__PATCH_ROWS = 4 }; /* of the patch, at a time */
+
+typedef struct rppg__patch_job {
+  const uint8_t *src;  /* byte x0 of the plane's top row */
+  ptrdiff_t stride;
+  int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row */
+  int blocks;          /* vectors from x0 on; the last one is moved left where the row ends */
+  int at[RPPG__PATCH_ROWS + 1], part[RPPG__PATCH_ROWS + 1], unit; /* of the rows of the patch */
+  int w, channels;
+  rppg__patch_channel channel[3];
+  float *t, scale;
+} rppg__patch_job;
+
+typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__patch_colour;
+
 /* ---- arithmetic: products and sums round separately, so every width agrees ------------------- */
 
 #if defined(__clang__)
@@ -661,6 +721,48 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_odd(a)     ((a) >> 8 & 0x00ff00ffu)
 #endif
 
+/* Four floats whatever the width, and floats from words below 2^23: for patches. */
+#if RPPG__VF == 1
+#  define RPPG__VQ            1
+#  define rppg__vq            float
+#  define rppg__vq_load(p)    (*(p))
+#  define rppg__vq_store(p,a) ((void)(*(p) = (a)))
+#  define rppg__vq_set1(x)    (x)
+#  define rppg__vq_add(a,b)   ((a) + (b))
+#  define rppg__vq_mul(a,b)   ((a) * (b))
+#elif RPPG__VF == 4 && (RPPG__PASS == RPPG__NEON || RPPG__PASS == RPPG__SIMD128)
+#  define RPPG__VQ            4
+#  define rppg__vq            rppg__vf
+#  define rppg__vq_load(p)    rppg__vf_load(p)
+#  define rppg__vq_store(p,a) rppg__vf_store(p, a)
+#  define rppg__vq_set1(x)    rppg__vf_set1(x)
+#  define rppg__vq_add(a,b)   rppg__vf_add(a, b)
+#  define rppg__vq_mul(a,b)   rppg__vf_mul(a, b)
+#  define rppg__vq_zip_lo(a,b) rppg__vf_zip_lo(a, b)
+#  define rppg__vq_zip_hi(a,b) rppg__vf_zip_hi(a, b)
+#else
+#  define RPPG__VQ            4
+#  define rppg__vq            __m128
+#  define rppg__vq_load(p)    _mm_loadu_ps(p)
+#  define rppg__vq_store(p,a) _mm_storeu_ps(p, a)
+#  define rppg__vq_set1(x)    _mm_set1_ps(x)
+#  define rppg__vq_add(a,b)   _mm_add_ps(a, b)
+#  define rppg__vq_mul(a,b)   _mm_mul_ps(a, b)
+#  define rppg__vq_zip_lo(a,b) _mm_unpacklo_ps(a, b)
+#  define rppg__vq_zip_hi(a,b) _mm_unpackhi_ps(a, b)
+#endif
+#if RPPG__PASS == RPPG__AVX512
+#  define rppg__vf_from(a)    _mm512_cvtepi32_ps(a)
+#elif RPPG__PASS == RPPG__AVX2
+#  define rppg__vf_from(a)    _mm256_cvtepi32_ps(a)
+#elif RPPG__PASS == RPPG__SSE2
+#  define rppg__vf_from(a)    _mm_cvtepi32_ps(a)
+#elif RPPG__PASS == RPPG__NEON
+#  define rppg__vf_from(a)    vcvtq_f32_u32(a)
+#elif RPPG__PASS == RPPG__SIMD128
+#  define rppg__vf_from(a)    wasm_f32x4_convert_i32x4(a)
+#endif
+
 /* ---- kernels, written once ------------------------------------------------------------------- */
 
 /* All formats of pixels are one problem here: add up each column of bytes. Totals are kept as four
@@ -734,8 +836,249 @@ RPPG__FN(void, rppg__columns)(const uint8_t *row, ptrdiff_t stride, int rows, in
   }
 }
 
+/* Patches. A block is a vector of bytes, as one float for each byte and row of the patch: sums over
+   the rows of a cell, in units. Up to there everything is a whole number below 2^24, so exact in
+   any order. A byte's four rows lie side by side, a quad, so that what follows needs no shuffling:
+   sums over the columns of a cell take four rows at once, and `map` knows where a column is.
+
+   A block's bytes, for the table. */
+enum { RPPG__CALL(rppg__patch_vector) = RPPG__VU };
+
+/* Splits a block's sums, even bytes and odd bytes in 16 bits each, into four planes of floats. */
+RPPG__SUB(void, rppg__patch_planes)(rppg__vu even, rppg__vu odd, rppg__vf *c)
+{
+  enum { N = RPPG__VU / 4 / RPPG__VF };
+  const rppg__vu c2 = rppg__vu_shr(even, 16), c0 = rppg__vu_sub(even, rppg__vu_shl(c2, 16));
+  const rppg__vu c3 = rppg__vu_shr(odd, 16), c1 = rppg__vu_sub(odd, rppg__vu_shl(c3, 16));
+#if RPPG__VF == 1
+  const int flip = rppg__big_endian() ? 3 : 0;
+  uint32_t t[4][N];
+  int p, i;
+  rppg__vu_store(t[0 ^ flip], c0);
+  rppg__vu_store(t[1 ^ flip], c1);
+  rppg__vu_store(t[2 ^ flip], c2);
+  rppg__vu_store(t[3 ^ flip], c3);
+  for (p = 0; p < 4; p++)
+    for (i = 0; i < N; i++) c[p * N + i] = (float)t[p][i];
+#else
+  c[0] = rppg__vf_from(c0);
+  c[1] = rppg__vf_from(c1);
+  c[2] = rppg__vf_from(c2);
+  c[3] = rppg__vf_from(c3);
+#endif
+}
+
+/* A block of a row; narrow: of a row that is shorter than a vector. */
+RPPG__SUB(rppg__vu, rppg__patch_load)(const uint8_t *p, int narrow)
+{
+  uint8_t t[RPPG__VU];
+  if (!narrow) return rppg__vu_load(p);
+  memset(t, 0, sizeof t);
+  memcpy(t, p, (size_t)narrow);
+  return rppg__vu_load(t);
+}
+
+/* c = a row's bytes times k, or c + that. */
+RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int narrow, int k, int add, rppg__vf *c)
+{
+  enum { N = RPPG__VU / RPPG__VF };
+  const rppg__vu x = RPPG__CALL(rppg__patch_load)(p, narrow), odd = rppg__vu_odd(x);
+  const rppg__vf weight = rppg__vf_set1((float)k);
+  rppg__vf b[N];
+  int i;
+  RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(x, rppg__vu_shl(odd, 8)), odd, b);
+  RPPG__UNROLL
+  for (i = 0; i < N; i++) {
+    b[i] = rppg__vf_mul(b[i], weight);
+    c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
+  }
+}
+
+/* c += rows y0 .. y1 - 1 of a block, times k; 257 at a time, as in rppg__block. */
+RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int y1, int narrow,
+                                 int k, rppg__vf *c)
+{
+  enum { N = RPPG__VU / RPPG__VF };
+  const rppg__vf weight = rppg__vf_set1((float)k);
+  rppg__vf b[N];
+  int i, y, end;
+  for (y = y0; y < y1; y = end) {
+    rppg__vu all = rppg__vu_zero(), odd = rppg__vu_zero();
+    end = y1 - y < 257 ? y1 : y + 257;
+    for (i = y; i < end; i++) {
+      rppg__vu x = RPPG__CALL(rppg__patch_load)(p + i * stride, narrow);
+      RPPG__KEEP(x);
+      all = rppg__vu_add(all, x);
+      odd = rppg__vu_add(odd, rppg__vu_odd(x));
+    }
+    RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(all, rppg__vu_shl(odd, 8)), odd, b);
+    RPPG__UNROLL
+    for (i = 0; i < N; i++) c[i] = rppg__vf_add(c[i], rppg__vf_mul(b[i], weight));
+  }
+}
+
+/* One block for the job's rows of the patch, into t: [VU][4], in the order that zips give. Rows
+   above and below the plane are its first and its last one. A row that an edge cuts counts whole
+   in the cell below it, less the part above the edge, which the cell above adds.                 */
+RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p, int narrow,
+                                   float *t)
+{
+  enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS };
+  const rppg__vf minus = rppg__vf_set1(-1.0f);
+  const int h = job->rows;
+  rppg__vf c[ROWS][N], e[N];
+  int r, i;
+#define RPPG__ROW(y) (p + ((y) < 0 ? 0 : (y) < h ? (y) : h - 1) * job->stride)
+  RPPG__CALL(rppg__patch_row)(RPPG__ROW(job->at[0]), narrow, job->part[0], 0, e);
+  for (r = 0; r < ROWS; r++) {
+    const int a = job->at[r], b = job->at[r + 1];
+    const int top = (b < 0 ? b : 0) - (a < 0 ? a : 0), end = (b > h ? b : h) - (a > h ? a : h);
+    RPPG__UNROLL
+    for (i = 0; i < N; i++) c[r][i] = rppg__vf_mul(e[i], minus);
+    RPPG__CALL(rppg__patch_sum)(p, job->stride, a < 0 ? 0 : a, b > h ? h : b, narrow, job->unit, c[r]);
+    if (top > 0) RPPG__CALL(rppg__patch_row)(p, narrow, top * job->unit, 1, c[r]);
+    if (end > 0) RPPG__CALL(rppg__patch_row)(RPPG__ROW(h), narrow, end * job->unit, 1, c[r]);
+    RPPG__CALL(rppg__patch_row)(RPPG__ROW(b), narrow, job->part[r + 1], 0, e);
+    RPPG__UNROLL
+    for (i = 0; i < N; i++) c[r][i] = rppg__vf_add(c[r][i], e[i]);
+  }
+#undef RPPG__ROW
+  RPPG__UNROLL
+  for (i = 0; i < N; i++) {
+#if RPPG__VF == 1
+    for (r = 0; r < ROWS; r++) t[i * ROWS + r] = c[r][i];
+#else
+    const rppg__vf a = rppg__vf_zip_lo(c[0][i], c[2][i]), b = rppg__vf_zip_lo(c[1][i], c[3][i]);
+    const rppg__vf d = rppg__vf_zip_hi(c[0][i], c[2][i]), f = rppg__vf_zip_hi(c[1][i], c[3][i]);
+    float *q = t + i * ROWS * RPPG__VF;
+    rppg__vf_store(q, rppg__vf_zip_lo(a, b));
+    rppg__vf_store(q + RPPG__VF, rppg__vf_zip_hi(a, b));
+    rppg__vf_store(q + 2 * RPPG__VF, rppg__vf_zip_lo(d, f));
+    rppg__vf_store(q + 3 * RPPG__VF, rppg__vf_zip_hi(d, f));
+#endif
+  }
+}
+
+/* Where in t the samples of a channel are. */
+RPPG__FN(void, rppg__patch_map)(const rppg__patch_job *job, const rppg__patch_channel *c)
+{
+  enum { W = RPPG__VU };
+  const int samples = job->width / c->bytes * c->per;
+  int i;
+  for (i = c->first; i <= c->last; i++) {
+    const int s = i < 0 ? 0 : i < samples ? i : samples - 1;
+    const int x = s / c->per * c->bytes + c->of[s % c->per] - job->x0;
+    int block = x / W, byte = x % W, quad;
+    if (block == job->blocks - 1 && job->width >= W && job->x0 + (block + 1) * W > job->width)
+      byte += job->x0 + (block + 1) * W - job->width; /* moved left */
+    quad = byte >> 2;
+    if (RPPG__VF == 8) quad = (quad & 3) * 2 + (quad >> 2); /* AVX2 zips halves */
+    rppg__store32(c->map + (i - c->first),
+                  (uint32_t)(RPPG__PATCH_ROWS * (block * W + (byte & 3) * (W / 4) + quad)));
+  }
+}
+
+/* Means of the cells along four rows of the patch, one channel. Sums run in sixteens, so that a
+   thousand columns lose no more than a few. */
+RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_channel *c)
+{
+  const float *t = job->t;
+  const rppg__vq unit = rppg__vq_set1((float)c->unit), scale = rppg__vq_set1(job->scale);
+  int at = c->first, part = c->part, i, k, s, end;
+#define RPPG__COLUMN(s) rppg__vq_load(t + rppg__load32(c->map + ((s) - c->first)) + k)
+  for (i = 0; i < job->w; i++) {
+    const int from = at, before = part;
+    at += c->step / c->unit;
+    part += c->step % c->unit;
+    if (part >= c->unit) {
+      part -= c->unit;
+      at++;
+    }
+    for (k = 0; k < RPPG__PATCH_ROWS; k += RPPG__VQ) {
+      const rppg__vq head = RPPG__COLUMN(from);
+      rppg__vq sum;
+      if (from == at) sum = rppg__vq_mul(head, rppg__vq_set1((float)(part - before)));
+      else {
+        const rppg__vq tail = RPPG__COLUMN(at);
+        sum = rppg__vq_add(rppg__vq_mul(head, rppg__vq_set1((float)(c->unit - before))),
+                           rppg__vq_mul(tail, rppg__vq_set1((float)part)));
+        for (s = from + 1; s < at; s = end) {
+          rppg__vq some = RPPG__COLUMN(s);
+          end = at - s < 16 ? at : s + 16;
+          for (s++; s < end; s++) some = rppg__vq_add(some, RPPG__COLUMN(s));
+          sum = rppg__vq_add(sum, rppg__vq_mul(some, unit));
+        }
+      }
+      rppg__vq_store(c->mean + i * RPPG__PATCH_ROWS + k, rppg__vq_mul(sum, scale));
+    }
+  }
+#undef RPPG__COLUMN
+}
+
+/* Four rows of the patch, of one plane. */
+RPPG__FN(void, rppg__patch_rows)(const rppg__patch_job *job)
+{
+  enum { W = RPPG__VU };
+  const uint8_t *p = job->src;
+  int i;
+  if (job->width < W) RPPG__CALL(rppg__patch_block)(job, p, job->width, job->t);
+  else
+    for (i = 0; i < job->blocks; i++) {
+      const int over = job->x0 + (i + 1) * W - job->width;
+      RPPG__CALL(rppg__patch_block)(job, p + i * W - (over > 0 ? over : 0), 0,
+                                    job->t + i * W * RPPG__PATCH_ROWS);
+    }
+  for (i = 0; i < job->channels; i++) RPPG__CALL(rppg__patch_cells)(job, &job->channel[i]);
+}
+
+/* m [3][w][4] to R, G, B where it is not yet, then to the rows of out. */
+RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int w, int rows,
+                                ptrdiff_t pixel, ptrdiff_t row, ptrdiff_t channel, float *out)
+{
+  enum { R = RPPG__PATCH_ROWS };
+  int i, k, r;
+  for (i = 0; colour->convert && i < w * R; i += RPPG__VQ) {
+    const rppg__vq a = rppg__vq_load(m + i), b = rppg__vq_load(m + w * R + i);
+    const rppg__vq c = rppg__vq_load(m + 2 * w * R + i);
+    for (k = 0; k < 3; k++) {
+      const rppg__vq x = rppg__vq_mul(a, rppg__vq_set1(colour->k[k][0]));
+      const rppg__vq y = rppg__vq_mul(b, rppg__vq_set1(colour->k[k][1]));
+      const rppg__vq z = rppg__vq_mul(c, rppg__vq_set1(colour->k[k][2]));
+      rppg__vq_store(m + k * w * R + i,
+                     rppg__vq_add(rppg__vq_add(rppg__vq_add(x, y), z), rppg__vq_set1(colour->add[k])));
+    }
+  }
+  i = 0;
+#if RPPG__VQ == 4 /* a pixel's three channels with one store, which the next pixel cuts to three */
+  for (; pixel == 3 && rows == R && i + 1 < w; i++) {
+    const rppg__vq red = rppg__vq_load(m + i * R), green = rppg__vq_load(m + (w + i) * R);
+    const rppg__vq blue = rppg__vq_load(m + (2 * w + i) * R);
+    const rppg__vq a = rppg__vq_zip_lo(red, blue), b = rppg__vq_zip_lo(green, blue);
+    const rppg__vq c = rppg__vq_zip_hi(red, blue), d = rppg__vq_zip_hi(green, blue);
+    rppg__vq_store(out + 3 * i, rppg__vq_zip_lo(a, b));
+    rppg__vq_store(out + 3 * i + row, rppg__vq_zip_hi(a, b));
+    rppg__vq_store(out + 3 * i + 2 * row, rppg__vq_zip_lo(c, d));
+    rppg__vq_store(out + 3 * i + 3 * row, rppg__vq_zip_hi(c, d));
+  }
+#endif
+  for (; i < w; i++)
+    for (k = 0; k < 3; k++)
+      for (r = 0; r < rows; r++)
+        out[i * pixel + r * row + k * channel] = m[(k * w + i) * R + r];
+}
+
 /* ---- end of pass ----------------------------------------------------------------------------- */
 
+#undef RPPG__VQ
+#undef rppg__vq
+#undef rppg__vq_load
+#undef rppg__vq_store
+#undef rppg__vq_set1
+#undef rppg__vq_add
+#undef rppg__vq_mul
+#undef rppg__vq_zip_lo
+#undef rppg__vq_zip_hi
+#undef rppg__vf_from
 #undef RPPG__VU
 #undef rppg__vu
 #undef rppg__vu_zero
@@ -759,15 +1102,25 @@ typedef struct rppg__kernels {
   void (*columns)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
                   int first, uint32_t *col);
   int unit; /* bytes: what begin and end of columns are multiples of; 16, 32 or 64 */
+  void (*patch_map)(const rppg__patch_job *job, const rppg__patch_channel *c);
+  void (*patch_rows)(const rppg__patch_job *job);
+  void (*patch_out)(const rppg__patch_colour *colour, float *m, int w, int rows, ptrdiff_t pixel,
+                    ptrdiff_t row, ptrdiff_t channel, float *out);
+  int vector; /* bytes */
 } rppg__kernels;
 
+#define RPPG__PATCH(suffix) \
+  RPPG__CAT(rppg__patch_map, suffix), RPPG__CAT(rppg__patch_rows, suffix), \
+  RPPG__CAT(rppg__patch_out, suffix), RPPG__CAT(rppg__patch_vector, suffix)
+
 static const rppg__kernels rppg__table[] = {
-  { rppg__columns_base, 16 },
+  { rppg__columns_base, 16, RPPG__PATCH(_base) },
 #if defined(RPPG__DISPATCH)
-  { rppg__columns_avx2, 32 },
-  { rppg__columns_avx512, 64 },
+  { rppg__columns_avx2, 32, RPPG__PATCH(_avx2) },
+  { rppg__columns_avx512, 64, RPPG__PATCH(_avx512) },
 #endif
 };
+#undef RPPG__PATCH
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
@@ -1066,6 +1419,151 @@ RPPG_DEF rppg_status rppg_layout_grid(int rows, int cols, const rppg_rect *box, 
       out->w = (2 * (c + 1) * box->w + cols) / (2 * cols) - left;
       out->h = bottom - top;
     }
+  }
+  return RPPG_OK;
+}
+
+/* ---- patches --------------------------------------------------------------------------------- */
+
+/* Formats whose samples are bytes, each at its own place. */
+static int rppg__patch_knows(int format) { return format > 0 && format <= RPPG_UYVY; }
+
+static int rppg__floor_div(int a, int b) { return a / b - (a % b < 0); }
+
+/* Work, in floats: t for a row of four bytes a pixel and a vector, the maps of three channels, the
+   means, and what aligns t. */
+RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
+{
+  enum { ROWS = RPPG__PATCH_ROWS };
+  if (!rppg__face_good(box)) return 0;
+  if (w < 1 || w > RPPG_PATCH_MAX || h < 1 || h > RPPG_PATCH_MAX) return 0;
+  return ROWS * (4 * ((size_t)box->w + 4) + 64) + 3 * ((size_t)box->w + 4) + 3 * ROWS * (size_t)w + 16;
+}
+
+/* How a channel's samples lie in a plane, and its edges along a row. None in it: 0. */
+static int rppg__patch_channel_of(const rppg__plane *p, int channel, const rppg_rect *box, int w,
+                                  rppg__patch_channel *c)
+{
+  int i;
+  memset(c, 0, sizeof *c);
+  c->bytes = p->bytes;
+  for (i = 0; i < p->bytes; i++)
+    if (p->of[i] == channel) c->of[c->per++] = i;
+  if (c->per == 0) return 0;
+  c->unit = w * (p->pixels / c->per);
+  c->step = box->w;
+  c->first = rppg__floor_div(box->x * w, c->unit); /* 2^15 * 2^8 */
+  c->part = box->x * w - c->first * c->unit;
+  c->last = rppg__floor_div((box->x + box->w) * w, c->unit);
+  return 1;
+}
+
+/* The edges of rows j .. j + RPPG__PATCH_ROWS of the patch; rows below it are empty. */
+static void rppg__patch_edges(rppg__patch_job *job, const rppg__plane *p, const rppg_rect *box, int h,
+                              int j)
+{
+  int r;
+  job->unit = h * p->rows;
+  for (r = 0; r <= RPPG__PATCH_ROWS; r++) {
+    const int y = box->y * h + rppg__min(j + r, h) * box->h;
+    job->at[r] = rppg__floor_div(y, job->unit);
+    job->part[r] = y - job->at[r] * job->unit;
+  }
+}
+
+/* Sets a plane up, its channels' means to m, its maps to where *map points to. */
+static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, int plane,
+                              const rppg_rect *box, int w, float *m, float **map,
+                              rppg__patch_job *job)
+{
+  const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
+  const rppg__plane *p = &f->plane[plane];
+  rppg_rect cut = *box; /* with a pixel at least: the nearest one */
+  rppg__box b;
+  int i;
+  if (cut.x + cut.w < frame->width) cut.w++; /* the right edge may lie at the begin of a sample */
+  b = rppg__cut(&cut, frame, p);
+  job->stride = frame->strides[plane];
+  job->rows = rppg__cells(frame->height, p->rows);
+  job->width = rppg__cells(frame->width, p->pixels) * p->bytes;
+  job->x0 = b.x0;
+  job->src = frame->planes[plane] + b.x0;
+  job->blocks = rppg__cells(b.x1 - b.x0, kernels->vector);
+  if (job->width < kernels->vector) { /* one block, from the begin of the row */
+    job->blocks = 1;
+    job->src -= b.x0;
+    job->x0 = 0;
+  }
+  job->w = w;
+  job->channels = 0;
+  for (i = 0; i < 3; i++) {
+    rppg__patch_channel *c = &job->channel[job->channels];
+    if (!rppg__patch_channel_of(p, i, box, w, c)) continue;
+    c->mean = m + i * w * RPPG__PATCH_ROWS;
+    c->map = *map;
+    *map += c->last - c->first + 1;
+    kernels->patch_map(job, c);
+    job->channels++;
+  }
+}
+
+/* The matrix that turns means of channels into R, G, B: what rppg_sums_mean does, which is affine. */
+static void rppg__patch_colours(const rppg_frame *frame, rppg__patch_colour *colour)
+{
+  enum { BIG = 1 << 20 };
+  rppg_sums sums;
+  float rgb[3];
+  int i, k;
+  memset(&sums, 0, sizeof sums);
+  sums.count[0] = sums.count[1] = sums.count[2] = 1;
+  rppg_sums_mean(frame, &sums, colour->add);
+  for (i = 0; i < 3; i++) {
+    sums.sum[0] = sums.sum[1] = sums.sum[2] = 0;
+    sums.sum[i] = BIG;
+    rppg_sums_mean(frame, &sums, rgb);
+    for (k = 0; k < 3; k++) colour->k[k][i] = (float)(((double)rgb[k] - (double)colour->add[k]) / BIG);
+  }
+}
+
+RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, int w, int h,
+                                int order, float *out, float *work)
+{
+  enum { ROWS = RPPG__PATCH_ROWS };
+  const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
+  const rppg_status status = rppg_frame_check(frame);
+  const int chw = order == RPPG_PATCH_CHW;
+  const ptrdiff_t pixel = chw ? 1 : 3, row = pixel * w, channel = chw ? row * h : 1;
+  const rppg__format *f;
+  rppg__patch_job job[3];
+  rppg__patch_colour colour;
+  float *m, *map;
+  int i, j;
+  if (status != RPPG_OK) return status;
+  if (!rppg__patch_knows(frame->format)) return RPPG_ERR_UNSUPPORTED;
+  if (rppg_patch_work(box, w, h) == 0 || out == NULL || work == NULL) return RPPG_ERR_ARG;
+  if (order != RPPG_PATCH_HWC && order != RPPG_PATCH_CHW) return RPPG_ERR_ARG;
+  if (box->x >= frame->width || box->y >= frame->height || box->x + box->w <= 0 || box->y + box->h <= 0)
+    return RPPG_ERR_DATA;
+  f = rppg__format_of(frame);
+  memset(&colour, 0, sizeof colour);
+  colour.convert = f->family != RPPG__IS_RGB;
+  if (colour.convert) rppg__patch_colours(frame, &colour);
+  work += (0 - (uintptr_t)work) % 64 / sizeof *work;
+  m = work + ROWS * (4 * (box->w + 4) + 64);
+  map = m + 3 * ROWS * w;
+  memset(m, 0, 3 * ROWS * (size_t)w * sizeof *m);
+  for (i = 0; i < f->planes; i++) {
+    rppg__patch_plane(frame, f, i, box, w, m, &map, &job[i]);
+    job[i].t = work;
+    job[i].scale = (float)(1.0 / ((double)box->w * box->h));
+  }
+  for (j = 0; j < h; j += ROWS) {
+    const int rows = rppg__min(ROWS, h - j);
+    for (i = 0; i < f->planes; i++) {
+      rppg__patch_edges(&job[i], &f->plane[i], box, h, j);
+      kernels->patch_rows(&job[i]);
+    }
+    kernels->patch_out(&colour, m, w, rows, pixel, row, channel, out + j * row);
   }
   return RPPG_OK;
 }
