@@ -291,7 +291,8 @@ typedef enum rppg_patch_order {
 
 #define RPPG_PATCH_MAX 256 /* a side of a patch */
 
-/* Floats of work that rppg_patch needs, for any frame; 0 for a bad box or a side out of range. */
+/* Bytes of work that rppg_patch needs, for any frame: about 90 a pixel of the box's width and 170 a
+   pixel of w, 27 KB for 300 to 36. 0 for a bad box or a side out of range. */
 RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
 
 /* A box of the frame, resampled to w by h pixels by area averaging: the box is cut into w by h equal
@@ -307,14 +308,14 @@ RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
    out    out  R, G, B from 0 to 255, in that order; GRAY8 gives the grey three times. YUV is averaged
                as YUV, a chroma sample covering its 2x1 or 2x2 pixels, and converted once a pixel of
                the patch; colours that RGB cannot show lie a little outside 0..255
-   work   tmp  [rppg_patch_work(box, w, h)] floats, any content
+   work   tmp  [rppg_patch_work(box, w, h)] bytes, any content, any alignment
 
    Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a NULL, a bad box, side or order;
    RPPG_ERR_DATA if no pixel of the box lies in the frame. Never NaN.
    Exact: same bits on every ISA; within 0.0002 of the true mean. Cost: one pass over the box, of
    which rows that two rows of the patch share are read twice.                                  */
 RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, int w, int h,
-                                int order, float *out, float *work);
+                                int order, float *out, void *work);
 
 /* ---- pulse methods --------------------------------------------------------------------------- */
 
@@ -584,6 +585,9 @@ RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size
 static RPPG__INLINE uint32_t rppg__load32(const void *p) { uint32_t x; memcpy(&x, p, 4); return x; }
 static RPPG__INLINE void rppg__store32(void *p, uint32_t x) { memcpy(p, &x, 4); }
 
+static RPPG__INLINE int rppg__min(int a, int b) { return a < b ? a : b; }
+static RPPG__INLINE int rppg__max(int a, int b) { return a > b ? a : b; }
+
 static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 {
   const uint16_t one = 1;
@@ -595,20 +599,26 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 /* What the kernels of rppg_patch need to know of a plane. Edges of cells are counted in units: a
    side of the patch times a pixel, so that each is a whole number. `at` is the sample in which an
    edge lies, `part` how many units of that sample lie before it.                                 */
+typedef struct rppg__patch_cell {
+  int from, more;      /* columns: of the left edge; one that some cells have whole; from `first` on */
+  float head, tail, weight; /* of columns from, of the next cell's from, of more */
+} rppg__patch_cell;
+
 typedef struct rppg__patch_channel {
-  int first, last;     /* samples of the first and of the last edge, before the cut to the frame */
   int part, step, unit; /* of the first edge; units of a cell; units of a sample */
-  int per, bytes, of[4]; /* samples in a cell of bytes, and where they lie in it */
-  float *map;          /* [last - first + 1] where in t a sample is; words, not floats */
+  int byte, gap;       /* of the first edge's sample, in where; bytes from sample to sample */
+  rppg__patch_cell *cell; /* [w + 1] */
   float *mean;         /* [w][RPPG__PATCH_ROWS] */
 } rppg__patch_channel;
 
-enum { RPPG__PATCH_ROWS = 4 }; /* of the patch, at a time */
+enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 2 }; /* of the patch; blocks; at a time */
 
 typedef struct rppg__patch_job {
   const uint8_t *src;  /* byte x0 of the plane's top row */
   ptrdiff_t stride;
   int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row */
+  int first, last, bytes; /* the frame's cells at the box's edges, before any cut; bytes of a cell */
+  int *where;          /* [last - first + 1][bytes] where in t a byte is */
   int blocks;          /* vectors from x0 on; the last one is moved left where the row ends */
   int at[RPPG__PATCH_ROWS + 1], part[RPPG__PATCH_ROWS + 1], unit; /* of the rows of the patch */
   int w, channels;
@@ -878,73 +888,87 @@ RPPG__SUB(rppg__vu, rppg__patch_load)(const uint8_t *p, int narrow)
   return rppg__vu_load(t);
 }
 
-/* c = a row's bytes times k, or c + that. */
-RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int narrow, int k, int add, rppg__vf *c)
+/* c = the bytes of a row, in `count` blocks, times k; or c + that. */
+RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int count, int narrow, int k, int add,
+                                 rppg__vf *c)
 {
   enum { N = RPPG__VU / RPPG__VF };
-  const rppg__vu x = RPPG__CALL(rppg__patch_load)(p, narrow), odd = rppg__vu_odd(x);
   const rppg__vf weight = rppg__vf_set1((float)k);
   rppg__vf b[N];
-  int i;
-  RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(x, rppg__vu_shl(odd, 8)), odd, b);
+  int i, v;
   RPPG__UNROLL
-  for (i = 0; i < N; i++) {
-    b[i] = rppg__vf_mul(b[i], weight);
-    c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
+  for (v = 0; v < count; v++, c += N) {
+    const rppg__vu x = RPPG__CALL(rppg__patch_load)(p + v * RPPG__VU, narrow), odd = rppg__vu_odd(x);
+    RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(x, rppg__vu_shl(odd, 8)), odd, b);
+    RPPG__UNROLL
+    for (i = 0; i < N; i++) {
+      b[i] = rppg__vf_mul(b[i], weight);
+      c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
+    }
   }
 }
 
-/* c += rows y0 .. y1 - 1 of a block, times k; 257 at a time, as in rppg__block. */
-RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int y1, int narrow,
-                                 int k, rppg__vf *c)
+/* c += rows y0 .. y1 - 1, times k; 257 at a time, as in rppg__block. */
+RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int y1, int count,
+                                 int narrow, int k, rppg__vf *c)
 {
-  enum { N = RPPG__VU / RPPG__VF };
+  enum { N = RPPG__VU / RPPG__VF, MAX = 4 };
   const rppg__vf weight = rppg__vf_set1((float)k);
   rppg__vf b[N];
-  int i, y, end;
+  int i, v, y, end;
   for (y = y0; y < y1; y = end) {
-    rppg__vu all = rppg__vu_zero(), odd = rppg__vu_zero();
+    const uint8_t *q = p + y * stride;
+    rppg__vu all[MAX], odd[MAX];
     end = y1 - y < 257 ? y1 : y + 257;
-    for (i = y; i < end; i++) {
-      rppg__vu x = RPPG__CALL(rppg__patch_load)(p + i * stride, narrow);
-      RPPG__KEEP(x);
-      all = rppg__vu_add(all, x);
-      odd = rppg__vu_add(odd, rppg__vu_odd(x));
-    }
-    RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(all, rppg__vu_shl(odd, 8)), odd, b);
     RPPG__UNROLL
-    for (i = 0; i < N; i++) c[i] = rppg__vf_add(c[i], rppg__vf_mul(b[i], weight));
+    for (v = 0; v < count; v++) all[v] = odd[v] = rppg__vu_zero();
+    for (i = y; i < end; i++, q += stride) {
+      RPPG__UNROLL
+      for (v = 0; v < count; v++) {
+        rppg__vu x = RPPG__CALL(rppg__patch_load)(q + v * RPPG__VU, narrow);
+        RPPG__KEEP(x);
+        all[v] = rppg__vu_add(all[v], x);
+        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(x));
+      }
+    }
+    RPPG__UNROLL
+    for (v = 0; v < count; v++) {
+      RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(all[v], rppg__vu_shl(odd[v], 8)), odd[v], b);
+      RPPG__UNROLL
+      for (i = 0; i < N; i++) c[v * N + i] = rppg__vf_add(c[v * N + i], rppg__vf_mul(b[i], weight));
+    }
   }
 }
 
-/* One block for the job's rows of the patch, into t: [VU][4], in the order that zips give. Rows
-   above and below the plane are its first and its last one. A row that an edge cuts counts whole
-   in the cell below it, less the part above the edge, which the cell above adds.                 */
-RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p, int narrow,
-                                   float *t)
+/* `count` blocks for the job's rows of the patch, into t: [VU][4] each, in the order that zips
+   give. Rows above and below the plane are its first and its last one. A row that an edge cuts
+   counts whole in the cell below it, less the part above the edge, which the cell above adds.    */
+RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p, int count,
+                                   int narrow, float *t)
 {
-  enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS };
+  enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS, MAX = 4 };
   const rppg__vf minus = rppg__vf_set1(-1.0f);
   const int h = job->rows;
-  rppg__vf c[ROWS][N], e[N];
+  rppg__vf c[ROWS][MAX * N], e[MAX * N];
   int r, i;
 #define RPPG__ROW(y) (p + ((y) < 0 ? 0 : (y) < h ? (y) : h - 1) * job->stride)
-  RPPG__CALL(rppg__patch_row)(RPPG__ROW(job->at[0]), narrow, job->part[0], 0, e);
+  RPPG__CALL(rppg__patch_row)(RPPG__ROW(job->at[0]), count, narrow, job->part[0], 0, e);
   for (r = 0; r < ROWS; r++) {
     const int a = job->at[r], b = job->at[r + 1];
     const int top = (b < 0 ? b : 0) - (a < 0 ? a : 0), end = (b > h ? b : h) - (a > h ? a : h);
     RPPG__UNROLL
-    for (i = 0; i < N; i++) c[r][i] = rppg__vf_mul(e[i], minus);
-    RPPG__CALL(rppg__patch_sum)(p, job->stride, a < 0 ? 0 : a, b > h ? h : b, narrow, job->unit, c[r]);
-    if (top > 0) RPPG__CALL(rppg__patch_row)(p, narrow, top * job->unit, 1, c[r]);
-    if (end > 0) RPPG__CALL(rppg__patch_row)(RPPG__ROW(h), narrow, end * job->unit, 1, c[r]);
-    RPPG__CALL(rppg__patch_row)(RPPG__ROW(b), narrow, job->part[r + 1], 0, e);
+    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_mul(e[i], minus);
+    RPPG__CALL(rppg__patch_sum)(p, job->stride, a < 0 ? 0 : a, b > h ? h : b, count, narrow,
+                                job->unit, c[r]);
+    if (top > 0) RPPG__CALL(rppg__patch_row)(p, count, narrow, top * job->unit, 1, c[r]);
+    if (end > 0) RPPG__CALL(rppg__patch_row)(RPPG__ROW(h), count, narrow, end * job->unit, 1, c[r]);
+    RPPG__CALL(rppg__patch_row)(RPPG__ROW(b), count, narrow, job->part[r + 1], 0, e);
     RPPG__UNROLL
-    for (i = 0; i < N; i++) c[r][i] = rppg__vf_add(c[r][i], e[i]);
+    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_add(c[r][i], e[i]);
   }
 #undef RPPG__ROW
   RPPG__UNROLL
-  for (i = 0; i < N; i++) {
+  for (i = 0; i < count * N; i++) {
 #if RPPG__VF == 1
     for (r = 0; r < ROWS; r++) t[i * ROWS + r] = c[r][i];
 #else
@@ -959,55 +983,51 @@ RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p,
   }
 }
 
-/* Where in t the samples of a channel are. */
-RPPG__FN(void, rppg__patch_map)(const rppg__patch_job *job, const rppg__patch_channel *c)
+/* Where in t each byte of the frame's cells job->first .. last is; cells beyond an end of the row are
+   the one at that end.                                                                             */
+RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
 {
-  enum { W = RPPG__VU };
-  const int samples = job->width / c->bytes * c->per;
-  int i;
-  for (i = c->first; i <= c->last; i++) {
-    const int s = i < 0 ? 0 : i < samples ? i : samples - 1;
-    const int x = s / c->per * c->bytes + c->of[s % c->per] - job->x0;
-    int block = x / W, byte = x % W, quad;
-    if (block == job->blocks - 1 && job->width >= W && job->x0 + (block + 1) * W > job->width)
-      byte += job->x0 + (block + 1) * W - job->width; /* moved left */
-    quad = byte >> 2;
-    if (RPPG__VF == 8) quad = (quad & 3) * 2 + (quad >> 2); /* AVX2 zips halves */
-    rppg__store32(c->map + (i - c->first),
-                  (uint32_t)(RPPG__PATCH_ROWS * (block * W + (byte & 3) * (W / 4) + quad)));
+  enum { W = RPPG__VU, ROWS = RPPG__PATCH_ROWS };
+  const int n = job->bytes, skip = rppg__max(-job->first, 0), cells = job->width / n;
+  const int moved = (job->blocks - 1) * W; /* the block that the end of the row moves left, if so */
+  const int over = job->width < W ? 0 : rppg__max(job->x0 + moved + W - job->width, 0);
+  const int inside = (rppg__min(job->last, cells - 1) + 1) * n - job->x0; /* bytes from x0 on */
+  const int begin = rppg__max(job->first, 0) * n - job->x0; /* 0 but in a narrow row */
+  int *where = job->where + skip * n - begin, x, i;
+  for (x = begin; x < inside; x++) {
+    const int block = rppg__min(x & ~(W - 1), moved), byte = x - block + (block == moved ? over : 0);
+    const int k = byte >> 2, quad = RPPG__VF == 8 ? (k & 3) * 2 + (k >> 2) : k; /* AVX2 zips halves */
+    where[x] = ROWS * (block + (byte & 3) * (W / 4) + quad);
   }
+  for (i = 0; i < skip * n; i++) job->where[i] = job->where[skip * n + i % n];
+  for (i = (cells - job->first) * n; i < (job->last - job->first + 1) * n; i++)
+    job->where[i] = job->where[i - n];
 }
 
-/* Means of the cells along four rows of the patch, one channel. Sums run in sixteens, so that a
-   thousand columns lose no more than a few. */
+/* Means of the cells along four rows of the patch, one channel. All cells have the same number of
+   columns but for one: nothing here depends on the data or the cell. Sums run in sixteens, so that
+   a thousand columns lose no more than a few.                                                      */
 RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_channel *c)
 {
-  const float *t = job->t;
+  const int whole = rppg__max(c->step / c->unit - 1, 0); /* columns that every cell has whole */
   const rppg__vq unit = rppg__vq_set1((float)c->unit), scale = rppg__vq_set1(job->scale);
-  int at = c->first, part = c->part, i, k, s, end;
-#define RPPG__COLUMN(s) rppg__vq_load(t + rppg__load32(c->map + ((s) - c->first)) + k)
-  for (i = 0; i < job->w; i++) {
-    const int from = at, before = part;
-    at += c->step / c->unit;
-    part += c->step % c->unit;
-    if (part >= c->unit) {
-      part -= c->unit;
-      at++;
-    }
-    for (k = 0; k < RPPG__PATCH_ROWS; k += RPPG__VQ) {
-      const rppg__vq head = RPPG__COLUMN(from);
-      rppg__vq sum;
-      if (from == at) sum = rppg__vq_mul(head, rppg__vq_set1((float)(part - before)));
-      else {
-        const rppg__vq tail = RPPG__COLUMN(at);
-        sum = rppg__vq_add(rppg__vq_mul(head, rppg__vq_set1((float)(c->unit - before))),
-                           rppg__vq_mul(tail, rppg__vq_set1((float)part)));
-        for (s = from + 1; s < at; s = end) {
-          rppg__vq some = RPPG__COLUMN(s);
-          end = at - s < 16 ? at : s + 16;
-          for (s++; s < end; s++) some = rppg__vq_add(some, RPPG__COLUMN(s));
-          sum = rppg__vq_add(sum, rppg__vq_mul(some, unit));
-        }
+  const rppg__patch_cell *cell = c->cell;
+  const int *where = job->where + c->byte;
+  const ptrdiff_t gap = c->gap;
+  int i, k, s, end;
+  for (k = 0; k < RPPG__PATCH_ROWS; k += RPPG__VQ) {
+    const float *t = job->t + k;
+#define RPPG__COLUMN(s) rppg__vq_load(t + where[(s) * gap])
+    for (i = 0; i < job->w; i++) {
+      const int from = cell[i].from, at = cell[i + 1].from;
+      rppg__vq sum = rppg__vq_mul(RPPG__COLUMN(from), rppg__vq_set1(cell[i].head));
+      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(at), rppg__vq_set1(cell[i].tail)));
+      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(cell[i].more), rppg__vq_set1(cell[i].weight)));
+      for (s = 1; s <= whole; s = end) {
+        rppg__vq some = RPPG__COLUMN(from + s);
+        end = whole - s < 16 ? whole + 1 : s + 16;
+        for (s++; s < end; s++) some = rppg__vq_add(some, RPPG__COLUMN(from + s));
+        sum = rppg__vq_add(sum, rppg__vq_mul(some, unit));
       }
       rppg__vq_store(c->mean + i * RPPG__PATCH_ROWS + k, rppg__vq_mul(sum, scale));
     }
@@ -1021,13 +1041,16 @@ RPPG__FN(void, rppg__patch_rows)(const rppg__patch_job *job)
   enum { W = RPPG__VU };
   const uint8_t *p = job->src;
   int i;
-  if (job->width < W) RPPG__CALL(rppg__patch_block)(job, p, job->width, job->t);
-  else
-    for (i = 0; i < job->blocks; i++) {
+  if (job->width < W) RPPG__CALL(rppg__patch_block)(job, p, 1, job->width, job->t);
+  else {
+    for (i = 0; i + RPPG__PATCH_COUNT <= job->blocks && job->x0 + (i + RPPG__PATCH_COUNT) * W <= job->width; i += RPPG__PATCH_COUNT)
+      RPPG__CALL(rppg__patch_block)(job, p + i * W, RPPG__PATCH_COUNT, 0, job->t + i * W * RPPG__PATCH_ROWS);
+    for (; i < job->blocks; i++) {
       const int over = job->x0 + (i + 1) * W - job->width;
-      RPPG__CALL(rppg__patch_block)(job, p + i * W - (over > 0 ? over : 0), 0,
+      RPPG__CALL(rppg__patch_block)(job, p + i * W - (over > 0 ? over : 0), 1, 0,
                                     job->t + i * W * RPPG__PATCH_ROWS);
     }
+  }
   for (i = 0; i < job->channels; i++) RPPG__CALL(rppg__patch_cells)(job, &job->channel[i]);
 }
 
@@ -1102,7 +1125,7 @@ typedef struct rppg__kernels {
   void (*columns)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
                   int first, uint32_t *col);
   int unit; /* bytes: what begin and end of columns are multiples of; 16, 32 or 64 */
-  void (*patch_map)(const rppg__patch_job *job, const rppg__patch_channel *c);
+  void (*patch_where)(const rppg__patch_job *job);
   void (*patch_rows)(const rppg__patch_job *job);
   void (*patch_out)(const rppg__patch_colour *colour, float *m, int w, int rows, ptrdiff_t pixel,
                     ptrdiff_t row, ptrdiff_t channel, float *out);
@@ -1110,7 +1133,7 @@ typedef struct rppg__kernels {
 } rppg__kernels;
 
 #define RPPG__PATCH(suffix) \
-  RPPG__CAT(rppg__patch_map, suffix), RPPG__CAT(rppg__patch_rows, suffix), \
+  RPPG__CAT(rppg__patch_where, suffix), RPPG__CAT(rppg__patch_rows, suffix), \
   RPPG__CAT(rppg__patch_out, suffix), RPPG__CAT(rppg__patch_vector, suffix)
 
 static const rppg__kernels rppg__table[] = {
@@ -1185,9 +1208,6 @@ RPPG_DEF rppg_status rppg_frame_check(const rppg_frame *frame)
 /* ---- sums over rectangles -------------------------------------------------------------------- */
 
 typedef struct rppg__box { int x0, x1, y0, y1; } rppg__box; /* bytes and rows, ends excluded */
-
-static int rppg__min(int a, int b) { return a < b ? a : b; }
-static int rppg__max(int a, int b) { return a > b ? a : b; }
 
 static int rppg__clip(int64_t x, int size) { return x < 0 ? 0 : x > size ? size : (int)x; }
 
@@ -1430,32 +1450,75 @@ static int rppg__patch_knows(int format) { return format > 0 && format <= RPPG_U
 
 static int rppg__floor_div(int a, int b) { return a / b - (a % b < 0); }
 
-/* Work, in floats: t for a row of four bytes a pixel and a vector, the maps of three channels, the
-   means, and what aligns t. */
-RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
+/* Scratch: t for a row of four bytes a pixel and a vector; where its bytes are; the means and
+   the cells of three channels. */
+typedef struct rppg__patch_mem {
+  float *t, *mean;
+  int *where;
+  rppg__patch_cell *cell;
+} rppg__patch_mem;
+
+static void rppg__patch_layout(rppg__patch_mem *m, rppg__arena *a, const rppg_rect *box, int w)
 {
-  enum { ROWS = RPPG__PATCH_ROWS };
-  if (!rppg__face_good(box)) return 0;
-  if (w < 1 || w > RPPG_PATCH_MAX || h < 1 || h > RPPG_PATCH_MAX) return 0;
-  return ROWS * (4 * ((size_t)box->w + 4) + 64) + 3 * ((size_t)box->w + 4) + 3 * ROWS * (size_t)w + 16;
+  const size_t pixels = (size_t)box->w + 4; /* and one at each edge, in pairs */
+  m->t = (float *)rppg__take(a, RPPG__PATCH_ROWS * (4 * pixels + 64), sizeof(float));
+  m->mean = (float *)rppg__take(a, 3 * RPPG__PATCH_ROWS * (size_t)w, sizeof(float));
+  m->where = (int *)rppg__take(a, 4 * pixels, sizeof(int));
+  m->cell = (rppg__patch_cell *)rppg__take(a, 3 * ((size_t)w + 1), sizeof(rppg__patch_cell));
 }
 
-/* How a channel's samples lie in a plane, and its edges along a row. None in it: 0. */
-static int rppg__patch_channel_of(const rppg__plane *p, int channel, const rppg_rect *box, int w,
-                                  rppg__patch_channel *c)
+RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
 {
-  int i;
-  memset(c, 0, sizeof *c);
-  c->bytes = p->bytes;
-  for (i = 0; i < p->bytes; i++)
-    if (p->of[i] == channel) c->of[c->per++] = i;
-  if (c->per == 0) return 0;
-  c->unit = w * (p->pixels / c->per);
+  rppg__patch_mem m;
+  rppg__arena a;
+  if (!rppg__face_good(box)) return 0;
+  if (w < 1 || w > RPPG_PATCH_MAX || h < 1 || h > RPPG_PATCH_MAX) return 0;
+  rppg__arena_begin(&a, NULL, 0);
+  rppg__patch_layout(&m, &a, box, w);
+  return rppg__arena_size(&a);
+}
+
+/* How a channel's samples lie in a plane, evenly, and its edges along a row. None in it: 0. */
+static int rppg__patch_channel_of(const rppg__patch_job *job, const rppg__plane *p, int channel,
+                                  const rppg_rect *box, int w, rppg__patch_channel *c)
+{
+  int i, first, per = 0, at = 0;
+  for (i = p->bytes - 1; i >= 0; i--)
+    if (p->of[i] == channel) {
+      at = i;
+      per++;
+    }
+  if (per == 0) return 0;
+  c->gap = p->bytes / per;
+  c->unit = w * (p->pixels / per);
   c->step = box->w;
-  c->first = rppg__floor_div(box->x * w, c->unit); /* 2^15 * 2^8 */
-  c->part = box->x * w - c->first * c->unit;
-  c->last = rppg__floor_div((box->x + box->w) * w, c->unit);
+  first = rppg__floor_div(box->x * w, c->unit); /* 2^15 * 2^8 */
+  c->part = box->x * w - first * c->unit;
+  c->byte = at + (first - job->first * per) * c->gap;
   return 1;
+}
+
+/* The cells along a row of the patch. */
+static void rppg__patch_cut(const rppg__patch_channel *c, int w)
+{
+  const int columns = c->step / c->unit, left = c->step % c->unit;
+  int at = 0, part = c->part, i;
+  for (i = 0; i < w; i++) {
+    rppg__patch_cell *cell = &c->cell[i];
+    const int from = at, before = part;
+    at += columns;
+    part += left;
+    if (part >= c->unit) {
+      part -= c->unit;
+      at++;
+    }
+    cell->from = from;
+    cell->more = at > from ? at - 1 : from;
+    cell->head = (float)((from == at ? part : c->unit) - before);
+    cell->tail = from == at ? 0.0f : (float)part;
+    cell->weight = columns > 0 && at - from > columns ? (float)c->unit : 0.0f;
+  }
+  c->cell[w].from = at;
 }
 
 /* The edges of rows j .. j + RPPG__PATCH_ROWS of the patch; rows below it are empty. */
@@ -1471,40 +1534,41 @@ static void rppg__patch_edges(rppg__patch_job *job, const rppg__plane *p, const 
   }
 }
 
-/* Sets a plane up, its channels' means to m, its maps to where *map points to. */
+/* Sets a plane up. */
 static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, int plane,
-                              const rppg_rect *box, int w, float *m, float **map,
+                              const rppg_rect *box, int w, const rppg__patch_mem *m, int *where,
                               rppg__patch_job *job)
 {
   const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
   const rppg__plane *p = &f->plane[plane];
-  rppg_rect cut = *box; /* with a pixel at least: the nearest one */
+  rppg_rect cut = *box;
   rppg__box b;
   int i;
-  if (cut.x + cut.w < frame->width) cut.w++; /* the right edge may lie at the begin of a sample */
+  cut.w++; /* the right edge may lie at the begin of a sample */
   b = rppg__cut(&cut, frame, p);
   job->stride = frame->strides[plane];
   job->rows = rppg__cells(frame->height, p->rows);
   job->width = rppg__cells(frame->width, p->pixels) * p->bytes;
-  job->x0 = b.x0;
-  job->src = frame->planes[plane] + b.x0;
-  job->blocks = rppg__cells(b.x1 - b.x0, kernels->vector);
-  if (job->width < kernels->vector) { /* one block, from the begin of the row */
-    job->blocks = 1;
-    job->src -= b.x0;
-    job->x0 = 0;
-  }
+  job->x0 = job->width < kernels->vector ? 0 : b.x0; /* of a narrow row, all */
+  job->src = frame->planes[plane] + job->x0;
+  job->blocks = job->width < kernels->vector ? 1 : rppg__cells(b.x1 - b.x0, kernels->vector);
+  job->bytes = p->bytes;
+  job->first = rppg__floor_div(box->x, p->pixels);
+  job->last = rppg__floor_div(box->x + box->w, p->pixels);
+  job->where = where;
+  job->t = m->t;
+  job->scale = (float)(1.0 / ((double)box->w * box->h));
   job->w = w;
   job->channels = 0;
   for (i = 0; i < 3; i++) {
     rppg__patch_channel *c = &job->channel[job->channels];
-    if (!rppg__patch_channel_of(p, i, box, w, c)) continue;
-    c->mean = m + i * w * RPPG__PATCH_ROWS;
-    c->map = *map;
-    *map += c->last - c->first + 1;
-    kernels->patch_map(job, c);
+    if (!rppg__patch_channel_of(job, p, i, box, w, c)) continue;
     job->channels++;
+    c->mean = m->mean + i * w * RPPG__PATCH_ROWS;
+    c->cell = m->cell + i * (w + 1);
+    rppg__patch_cut(c, w);
   }
+  kernels->patch_where(job);
 }
 
 /* The matrix that turns means of channels into R, G, B: what rppg_sums_mean does, which is affine. */
@@ -1526,7 +1590,7 @@ static void rppg__patch_colours(const rppg_frame *frame, rppg__patch_colour *col
 }
 
 RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, int w, int h,
-                                int order, float *out, float *work)
+                                int order, float *out, void *work)
 {
   enum { ROWS = RPPG__PATCH_ROWS };
   const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
@@ -1536,11 +1600,14 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
   const rppg__format *f;
   rppg__patch_job job[3];
   rppg__patch_colour colour;
-  float *m, *map;
-  int i, j;
+  rppg__patch_mem m;
+  rppg__arena a;
+  size_t size;
+  int *where, i, j;
   if (status != RPPG_OK) return status;
   if (!rppg__patch_knows(frame->format)) return RPPG_ERR_UNSUPPORTED;
-  if (rppg_patch_work(box, w, h) == 0 || out == NULL || work == NULL) return RPPG_ERR_ARG;
+  size = rppg_patch_work(box, w, h);
+  if (size == 0 || out == NULL || work == NULL) return RPPG_ERR_ARG;
   if (order != RPPG_PATCH_HWC && order != RPPG_PATCH_CHW) return RPPG_ERR_ARG;
   if (box->x >= frame->width || box->y >= frame->height || box->x + box->w <= 0 || box->y + box->h <= 0)
     return RPPG_ERR_DATA;
@@ -1548,14 +1615,12 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
   memset(&colour, 0, sizeof colour);
   colour.convert = f->family != RPPG__IS_RGB;
   if (colour.convert) rppg__patch_colours(frame, &colour);
-  work += (0 - (uintptr_t)work) % 64 / sizeof *work;
-  m = work + ROWS * (4 * (box->w + 4) + 64);
-  map = m + 3 * ROWS * w;
-  memset(m, 0, 3 * ROWS * (size_t)w * sizeof *m);
-  for (i = 0; i < f->planes; i++) {
-    rppg__patch_plane(frame, f, i, box, w, m, &map, &job[i]);
-    job[i].t = work;
-    job[i].scale = (float)(1.0 / ((double)box->w * box->h));
+  rppg__arena_begin(&a, work, size);
+  rppg__patch_layout(&m, &a, box, w);
+  memset(m.mean, 0, 3 * ROWS * (size_t)w * sizeof *m.mean); /* a format of one channel has no more */
+  for (where = m.where, i = 0; i < f->planes; i++) {
+    rppg__patch_plane(frame, f, i, box, w, &m, where, &job[i]);
+    where += (job[i].last - job[i].first + 1) * job[i].bytes;
   }
   for (j = 0; j < h; j += ROWS) {
     const int rows = rppg__min(ROWS, h - j);
@@ -1563,7 +1628,7 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
       rppg__patch_edges(&job[i], &f->plane[i], box, h, j);
       kernels->patch_rows(&job[i]);
     }
-    kernels->patch_out(&colour, m, w, rows, pixel, row, channel, out + j * row);
+    kernels->patch_out(&colour, m.mean, w, rows, pixel, row, channel, out + j * row);
   }
   return RPPG_OK;
 }

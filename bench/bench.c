@@ -151,14 +151,14 @@ static void limit_cold(void)
 
 /* ---- patches: their limit is the bytes of the box -------------------------------------------------- */
 
-static float patch_out[RPPG_PATCH_MAX * RPPG_PATCH_MAX * 3], patch_work[64 * 1024];
+static float patch_out[RPPG_PATCH_MAX * RPPG_PATCH_MAX * 3], patch_work_[64 * 1024];
 static int patch_side, patch_order;
 
 static double patch(int format, int side, int order)
 {
   patch_side = side;
   patch_order = order;
-  if (rppg_patch_work(&face, side, side) > sizeof patch_work / sizeof patch_work[0]) exit(1);
+  if (rppg_patch_work(&face, side, side) > sizeof patch_work_) exit(1);
   return setup_300(format);
 }
 static double setup_patch_9(int format) { return patch(format, 9, RPPG_PATCH_HWC); }
@@ -167,7 +167,7 @@ static double setup_patch_72(int format) { return patch(format, 72, RPPG_PATCH_H
 static double setup_patch_128(int format) { return patch(format, 128, RPPG_PATCH_CHW); }
 static void run_patch(void)
 {
-  sink += (uint64_t)rppg_patch(&frame, rois, patch_side, patch_side, patch_order, patch_out, patch_work);
+  sink += (uint64_t)rppg_patch(&frame, rois, patch_side, patch_side, patch_order, patch_out, patch_work_);
 }
 
 /* ---- limit: products and sums, as many as the job has, with nothing to wait for --------------- */
