@@ -618,6 +618,7 @@ typedef struct rppg__patch_job {
   ptrdiff_t stride;
   int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row */
   int first, last, bytes; /* the frame's cells at the box's edges, before any cut; bytes of a cell */
+  int of_first[4], of_last[4]; /* for each byte of a cell, the first and last one of its channel */
   int *where;          /* [last - first + 1][bytes] where in t a byte is */
   int blocks;          /* vectors from x0 on; the last one is moved left where the row ends */
   int at[RPPG__PATCH_ROWS + 1], part[RPPG__PATCH_ROWS + 1], unit; /* of the rows of the patch */
@@ -983,8 +984,8 @@ RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p,
   }
 }
 
-/* Where in t each byte of the frame's cells job->first .. last is; cells beyond an end of the row are
-   the one at that end.                                                                             */
+/* Where in t each byte of the frame's cells job->first .. last is; bytes beyond an end of the row are
+   those of the last sample there. */
 RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
 {
   enum { W = RPPG__VU, ROWS = RPPG__PATCH_ROWS };
@@ -999,9 +1000,9 @@ RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
     const int k = byte >> 2, quad = RPPG__VF == 8 ? (k & 3) * 2 + (k >> 2) : k; /* AVX2 zips halves */
     where[x] = ROWS * (block + (byte & 3) * (W / 4) + quad);
   }
-  for (i = 0; i < skip * n; i++) job->where[i] = job->where[skip * n + i % n];
+  for (i = 0; i < skip * n; i++) job->where[i] = job->where[skip * n + job->of_first[i % n]];
   for (i = (cells - job->first) * n; i < (job->last - job->first + 1) * n; i++)
-    job->where[i] = job->where[i - n];
+    job->where[i] = job->where[(cells - 1 - job->first) * n + job->of_last[i % n]];
 }
 
 /* Means of the cells along four rows of the patch, one channel. All cells have the same number of
@@ -1543,7 +1544,7 @@ static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, in
   const rppg__plane *p = &f->plane[plane];
   rppg_rect cut = *box;
   rppg__box b;
-  int i;
+  int i, k;
   cut.w++; /* the right edge may lie at the begin of a sample */
   b = rppg__cut(&cut, frame, p);
   job->stride = frame->strides[plane];
@@ -1555,6 +1556,12 @@ static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, in
   job->bytes = p->bytes;
   job->first = rppg__floor_div(box->x, p->pixels);
   job->last = rppg__floor_div(box->x + box->w, p->pixels);
+  for (i = 0; i < p->bytes; i++)
+    for (job->of_first[i] = -1, k = 0; k < p->bytes; k++)
+      if (p->of[k] == p->of[i]) {
+        if (job->of_first[i] < 0) job->of_first[i] = k;
+        job->of_last[i] = k;
+      }
   job->where = where;
   job->t = m->t;
   job->scale = (float)(1.0 / ((double)box->w * box->h));
