@@ -295,19 +295,20 @@ typedef enum rppg_patch_order {
    pixel of w, 27 KB for 300 to 36. 0 for a bad box or a side out of range. */
 RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
 
-/* A box of the frame, resampled to w by h pixels by area averaging: the box is cut into w by h equal
-   cells, and a pixel of the patch is the mean of its cell, frame pixels at the rim of a cell counting
-   by the part of them that lies inside (cv2.INTER_AREA when shrinking). The same rule holds where
-   cells are smaller than pixels: the frame is squares of one colour, never interpolated.
+/* A box of the frame, resampled to w by h pixels by area averaging: the box is cut into w by h
+   equal cells, and a pixel of the patch is the mean of its cell, frame pixels at the rim of a cell
+   counting by the part of them that lies inside (cv2.INTER_AREA when shrinking). The same rule
+   holds where cells are smaller than pixels: the frame is squares of one colour, never
+   interpolated.
 
    frame  in   any 8-bit format; RPPG_ERR_UNSUPPORTED for one whose channels are not whole bytes
-   box    in   pixels; a good face box, see layouts. What reaches over the edge of the frame takes the
-               nearest pixel's colour, so that the face keeps its shape
+   box    in   pixels; a good face box, see layouts. What reaches over the edge of the frame takes
+               the nearest pixel's colour, so that the face keeps its shape
    w, h   in   1..RPPG_PATCH_MAX each, usually 9, 36, 72 or 128
    order  in   rppg_patch_order
    out    out  R, G, B from 0 to 255, in that order; GRAY8 gives the grey three times. YUV is averaged
-               as YUV, a chroma sample covering its 2x1 or 2x2 pixels, and converted once a pixel of
-               the patch; colours that RGB cannot show lie a little outside 0..255
+               as YUV, a chroma sample covering its 2x1 or 2x2 pixels, and converted once a pixel
+               of the patch; colours that RGB cannot show lie a little outside 0..255
    work   tmp  [rppg_patch_work(box, w, h)] bytes, any content, any alignment
 
    Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a NULL, a bad box, side or order;
@@ -899,7 +900,8 @@ RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int count, int narrow, int k,
   int i, v;
   RPPG__UNROLL
   for (v = 0; v < count; v++, c += N) {
-    const rppg__vu x = RPPG__CALL(rppg__patch_load)(p + v * RPPG__VU, narrow), odd = rppg__vu_odd(x);
+    const rppg__vu x = RPPG__CALL(rppg__patch_load)(p + v * RPPG__VU, narrow);
+    const rppg__vu odd = rppg__vu_odd(x);
     RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(x, rppg__vu_shl(odd, 8)), odd, b);
     RPPG__UNROLL
     for (i = 0; i < N; i++) {
@@ -913,7 +915,7 @@ RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int count, int narrow, int k,
 RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int y1, int count,
                                  int narrow, int k, rppg__vf *c)
 {
-  enum { N = RPPG__VU / RPPG__VF, MAX = 4 };
+  enum { N = RPPG__VU / RPPG__VF, MAX = RPPG__PATCH_COUNT };
   const rppg__vf weight = rppg__vf_set1((float)k);
   rppg__vf b[N];
   int i, v, y, end;
@@ -947,7 +949,7 @@ RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int
 RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p, int count,
                                    int narrow, float *t)
 {
-  enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS, MAX = 4 };
+  enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS, MAX = RPPG__PATCH_COUNT };
   const rppg__vf minus = rppg__vf_set1(-1.0f);
   const int h = job->rows;
   rppg__vf c[ROWS][MAX * N], e[MAX * N];
@@ -984,8 +986,8 @@ RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p,
   }
 }
 
-/* Where in t each byte of the frame's cells job->first .. last is; bytes beyond an end of the row are
-   those of the last sample there. */
+/* Where in t each byte of the frame's cells job->first .. last is; bytes beyond an end of the row
+   are those of the last sample there. */
 RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
 {
   enum { W = RPPG__VU, ROWS = RPPG__PATCH_ROWS };
@@ -996,8 +998,9 @@ RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
   const int begin = rppg__max(job->first, 0) * n - job->x0; /* 0 but in a narrow row */
   int *where = job->where + skip * n - begin, x, i;
   for (x = begin; x < inside; x++) {
-    const int block = rppg__min(x & ~(W - 1), moved), byte = x - block + (block == moved ? over : 0);
-    const int k = byte >> 2, quad = RPPG__VF == 8 ? (k & 3) * 2 + (k >> 2) : k; /* AVX2 zips halves */
+    const int block = rppg__min(x & ~(W - 1), moved);
+    const int byte = x - block + (block == moved ? over : 0), k = byte >> 2;
+    const int quad = RPPG__VF == 8 ? (k & 3) * 2 + (k >> 2) : k; /* AVX2 zips halves */
     where[x] = ROWS * (block + (byte & 3) * (W / 4) + quad);
   }
   for (i = 0; i < skip * n; i++) job->where[i] = job->where[skip * n + job->of_first[i % n]];
@@ -1006,8 +1009,8 @@ RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
 }
 
 /* Means of the cells along four rows of the patch, one channel. All cells have the same number of
-   columns but for one: nothing here depends on the data or the cell. Sums run in sixteens, so that
-   a thousand columns lose no more than a few.                                                      */
+   columns but for one: no branch depends on the cell. Sums run in sixteens, so that a thousand
+   columns lose no more than a few. */
 RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_channel *c)
 {
   const int whole = rppg__max(c->step / c->unit - 1, 0); /* columns that every cell has whole */
@@ -1023,7 +1026,8 @@ RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch
       const int from = cell[i].from, at = cell[i + 1].from;
       rppg__vq sum = rppg__vq_mul(RPPG__COLUMN(from), rppg__vq_set1(cell[i].head));
       sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(at), rppg__vq_set1(cell[i].tail)));
-      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(cell[i].more), rppg__vq_set1(cell[i].weight)));
+      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(cell[i].more),
+                                           rppg__vq_set1(cell[i].weight)));
       for (s = 1; s <= whole; s = end) {
         rppg__vq some = RPPG__COLUMN(from + s);
         end = whole - s < 16 ? whole + 1 : s + 16;
@@ -1039,17 +1043,17 @@ RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch
 /* Four rows of the patch, of one plane. */
 RPPG__FN(void, rppg__patch_rows)(const rppg__patch_job *job)
 {
-  enum { W = RPPG__VU };
+  enum { W = RPPG__VU, COUNT = RPPG__PATCH_COUNT, QUAD = RPPG__PATCH_ROWS };
   const uint8_t *p = job->src;
+  const int whole = rppg__min(job->blocks, (job->width - job->x0) / W);
   int i;
   if (job->width < W) RPPG__CALL(rppg__patch_block)(job, p, 1, job->width, job->t);
   else {
-    for (i = 0; i + RPPG__PATCH_COUNT <= job->blocks && job->x0 + (i + RPPG__PATCH_COUNT) * W <= job->width; i += RPPG__PATCH_COUNT)
-      RPPG__CALL(rppg__patch_block)(job, p + i * W, RPPG__PATCH_COUNT, 0, job->t + i * W * RPPG__PATCH_ROWS);
+    for (i = 0; i + COUNT <= whole; i += COUNT)
+      RPPG__CALL(rppg__patch_block)(job, p + i * W, COUNT, 0, job->t + i * W * QUAD);
     for (; i < job->blocks; i++) {
-      const int over = job->x0 + (i + 1) * W - job->width;
-      RPPG__CALL(rppg__patch_block)(job, p + i * W - (over > 0 ? over : 0), 1, 0,
-                                    job->t + i * W * RPPG__PATCH_ROWS);
+      const int over = rppg__max(job->x0 + (i + 1) * W - job->width, 0);
+      RPPG__CALL(rppg__patch_block)(job, p + i * W - over, 1, 0, job->t + i * W * QUAD);
     }
   }
   for (i = 0; i < job->channels; i++) RPPG__CALL(rppg__patch_cells)(job, &job->channel[i]);
@@ -1069,7 +1073,8 @@ RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int 
       const rppg__vq y = rppg__vq_mul(b, rppg__vq_set1(colour->k[k][1]));
       const rppg__vq z = rppg__vq_mul(c, rppg__vq_set1(colour->k[k][2]));
       rppg__vq_store(m + k * w * R + i,
-                     rppg__vq_add(rppg__vq_add(rppg__vq_add(x, y), z), rppg__vq_set1(colour->add[k])));
+                     rppg__vq_add(rppg__vq_add(rppg__vq_add(x, y), z),
+                                  rppg__vq_set1(colour->add[k])));
     }
   }
   i = 0;
@@ -1523,8 +1528,8 @@ static void rppg__patch_cut(const rppg__patch_channel *c, int w)
 }
 
 /* The edges of rows j .. j + RPPG__PATCH_ROWS of the patch; rows below it are empty. */
-static void rppg__patch_edges(rppg__patch_job *job, const rppg__plane *p, const rppg_rect *box, int h,
-                              int j)
+static void rppg__patch_edges(rppg__patch_job *job, const rppg__plane *p, const rppg_rect *box,
+                              int h, int j)
 {
   int r;
   job->unit = h * p->rows;
@@ -1578,7 +1583,7 @@ static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, in
   kernels->patch_where(job);
 }
 
-/* The matrix that turns means of channels into R, G, B: what rppg_sums_mean does, which is affine. */
+/* The matrix that turns means into R, G, B: what rppg_sums_mean does, which is affine. */
 static void rppg__patch_colours(const rppg_frame *frame, rppg__patch_colour *colour)
 {
   enum { BIG = 1 << 20 };
@@ -1592,7 +1597,8 @@ static void rppg__patch_colours(const rppg_frame *frame, rppg__patch_colour *col
     sums.sum[0] = sums.sum[1] = sums.sum[2] = 0;
     sums.sum[i] = BIG;
     rppg_sums_mean(frame, &sums, rgb);
-    for (k = 0; k < 3; k++) colour->k[k][i] = (float)(((double)rgb[k] - (double)colour->add[k]) / BIG);
+    for (k = 0; k < 3; k++)
+      colour->k[k][i] = (float)(((double)rgb[k] - (double)colour->add[k]) / BIG);
   }
 }
 
@@ -1616,15 +1622,15 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
   size = rppg_patch_work(box, w, h);
   if (size == 0 || out == NULL || work == NULL) return RPPG_ERR_ARG;
   if (order != RPPG_PATCH_HWC && order != RPPG_PATCH_CHW) return RPPG_ERR_ARG;
-  if (box->x >= frame->width || box->y >= frame->height || box->x + box->w <= 0 || box->y + box->h <= 0)
-    return RPPG_ERR_DATA;
+  if (box->x >= frame->width || box->x + box->w <= 0) return RPPG_ERR_DATA;
+  if (box->y >= frame->height || box->y + box->h <= 0) return RPPG_ERR_DATA;
   f = rppg__format_of(frame);
   memset(&colour, 0, sizeof colour);
   colour.convert = f->family != RPPG__IS_RGB;
   if (colour.convert) rppg__patch_colours(frame, &colour);
   rppg__arena_begin(&a, work, size);
   rppg__patch_layout(&m, &a, box, w);
-  memset(m.mean, 0, 3 * ROWS * (size_t)w * sizeof *m.mean); /* a format of one channel has no more */
+  memset(m.mean, 0, 3 * ROWS * (size_t)w * sizeof *m.mean); /* grey has but one channel */
   for (where = m.where, i = 0; i < f->planes; i++) {
     rppg__patch_plane(frame, f, i, box, w, &m, where, &job[i]);
     where += (job[i].last - job[i].first + 1) * job[i].bytes;
