@@ -297,6 +297,42 @@ RPPG_DEF rppg_status rppg_smoother_init(rppg_smoother *s, int length);
    Exact. Cost: O(1).                                                                         */
 RPPG_DEF rppg_status rppg_smoother_push(rppg_smoother *s, const rppg_rect *box, rppg_rect *mean);
 
+/* ---- patches: small images for video models -------------------------------------------------- */
+
+typedef enum rppg_patch_order {
+  RPPG_PATCH_HWC = 0, /* [h][w][3] */
+  RPPG_PATCH_CHW = 1  /* [3][h][w] */
+} rppg_patch_order;
+
+#define RPPG_PATCH_MAX 256 /* a side of a patch */
+
+/* Bytes of work that rppg_patch needs, for any frame: about 90 a pixel of the box's width and 170 a
+   pixel of w, 27 KB for 300 to 36. 0 for a bad box or a side out of range. */
+RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
+
+/* A box of the frame, resampled to w by h pixels by area averaging: the box is cut into w by h
+   equal cells, and a pixel of the patch is the mean of its cell, frame pixels at the rim of a cell
+   counting by the part of them that lies inside (cv2.INTER_AREA when shrinking). The same rule
+   holds where cells are smaller than pixels: the frame is squares of one colour, never
+   interpolated.
+
+   frame  in   any 8-bit format; RPPG_ERR_UNSUPPORTED for one whose channels are not whole bytes
+   box    in   pixels; a good face box, see layouts. What reaches over the edge of the frame takes
+               the nearest pixel's colour, so that the face keeps its shape
+   w, h   in   1..RPPG_PATCH_MAX each, usually 9, 36, 72 or 128
+   order  in   rppg_patch_order
+   out    out  R, G, B from 0 to 255, in that order; GRAY8 gives the grey three times. YUV is averaged
+               as YUV, a chroma sample covering its 2x1 or 2x2 pixels, and converted once a pixel
+               of the patch; colours that RGB cannot show lie a little outside 0..255
+   work   tmp  [rppg_patch_work(box, w, h)] bytes, any content, any alignment
+
+   Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a NULL, a bad box, side or order;
+   RPPG_ERR_DATA if no pixel of the box lies in the frame. Never NaN.
+   Exact: same bits on every ISA; within 0.0002 of the true mean. Cost: one pass over the box, of
+   which rows that two rows of the patch share are read twice.                                  */
+RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, int w, int h,
+                                int order, float *out, void *work);
+
 /* ---- pulse methods --------------------------------------------------------------------------- */
 
 typedef enum rppg_method {
@@ -804,6 +840,9 @@ RPPG_DEF rppg_status rppg_respiration(const float *wave, size_t n, double rate_h
 static RPPG__INLINE uint32_t rppg__load32(const void *p) { uint32_t x; memcpy(&x, p, 4); return x; }
 static RPPG__INLINE void rppg__store32(void *p, uint32_t x) { memcpy(p, &x, 4); }
 
+static RPPG__INLINE int rppg__min(int a, int b) { return a < b ? a : b; }
+static RPPG__INLINE int rppg__max(int a, int b) { return a > b ? a : b; }
+
 static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 {
   const uint16_t one = 1;
@@ -811,6 +850,39 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
   memcpy(&first, &one, 1);
   return first == 0;
 }
+
+/* What the kernels of rppg_patch need to know of a plane. Edges of cells are counted in units: a
+   side of the patch times a pixel, so that each is a whole number. `at` is the sample in which an
+   edge lies, `part` how many units of that sample lie before it.                                 */
+typedef struct rppg__patch_cell {
+  int from, more;      /* columns: of the left edge; one that some cells have whole; from `first` on */
+  float head, tail, weight; /* of columns from, of the next cell's from, of more */
+} rppg__patch_cell;
+
+typedef struct rppg__patch_channel {
+  int part, step, unit; /* of the first edge; units of a cell; units of a sample */
+  int byte, gap;       /* of the first edge's sample, in where; bytes from sample to sample */
+  rppg__patch_cell *cell; /* [w + 1] */
+  float *mean;         /* [w][RPPG__PATCH_ROWS] */
+} rppg__patch_channel;
+
+enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 2 }; /* of the patch; blocks; at a time */
+
+typedef struct rppg__patch_job {
+  const uint8_t *src;  /* byte x0 of the plane's top row */
+  ptrdiff_t stride;
+  int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row */
+  int first, last, bytes; /* the frame's cells at the box's edges, before any cut; bytes of a cell */
+  int of_first[4], of_last[4]; /* for each byte of a cell, the first and last one of its channel */
+  int *where;          /* [last - first + 1][bytes] where in t a byte is */
+  int blocks;          /* vectors from x0 on; the last one is moved left where the row ends */
+  int at[RPPG__PATCH_ROWS + 1], part[RPPG__PATCH_ROWS + 1], unit; /* of the rows of the patch */
+  int w, channels;
+  rppg__patch_channel channel[3];
+  float *t, scale;
+} rppg__patch_job;
+
+typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__patch_colour;
 
 /* ---- arithmetic: products and sums round separately, so every width agrees ------------------- */
 
@@ -915,6 +987,48 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_odd(a)     ((a) >> 8 & 0x00ff00ffu)
 #endif
 
+/* Four floats whatever the width, and floats from words below 2^23: for patches. */
+#if RPPG__VF == 1
+#  define RPPG__VQ            1
+#  define rppg__vq            float
+#  define rppg__vq_load(p)    (*(p))
+#  define rppg__vq_store(p,a) ((void)(*(p) = (a)))
+#  define rppg__vq_set1(x)    (x)
+#  define rppg__vq_add(a,b)   ((a) + (b))
+#  define rppg__vq_mul(a,b)   ((a) * (b))
+#elif RPPG__VF == 4 && (RPPG__PASS == RPPG__NEON || RPPG__PASS == RPPG__SIMD128)
+#  define RPPG__VQ            4
+#  define rppg__vq            rppg__vf
+#  define rppg__vq_load(p)    rppg__vf_load(p)
+#  define rppg__vq_store(p,a) rppg__vf_store(p, a)
+#  define rppg__vq_set1(x)    rppg__vf_set1(x)
+#  define rppg__vq_add(a,b)   rppg__vf_add(a, b)
+#  define rppg__vq_mul(a,b)   rppg__vf_mul(a, b)
+#  define rppg__vq_zip_lo(a,b) rppg__vf_zip_lo(a, b)
+#  define rppg__vq_zip_hi(a,b) rppg__vf_zip_hi(a, b)
+#else
+#  define RPPG__VQ            4
+#  define rppg__vq            __m128
+#  define rppg__vq_load(p)    _mm_loadu_ps(p)
+#  define rppg__vq_store(p,a) _mm_storeu_ps(p, a)
+#  define rppg__vq_set1(x)    _mm_set1_ps(x)
+#  define rppg__vq_add(a,b)   _mm_add_ps(a, b)
+#  define rppg__vq_mul(a,b)   _mm_mul_ps(a, b)
+#  define rppg__vq_zip_lo(a,b) _mm_unpacklo_ps(a, b)
+#  define rppg__vq_zip_hi(a,b) _mm_unpackhi_ps(a, b)
+#endif
+#if RPPG__PASS == RPPG__AVX512
+#  define rppg__vf_from(a)    _mm512_cvtepi32_ps(a)
+#elif RPPG__PASS == RPPG__AVX2
+#  define rppg__vf_from(a)    _mm256_cvtepi32_ps(a)
+#elif RPPG__PASS == RPPG__SSE2
+#  define rppg__vf_from(a)    _mm_cvtepi32_ps(a)
+#elif RPPG__PASS == RPPG__NEON
+#  define rppg__vf_from(a)    vcvtq_f32_u32(a)
+#elif RPPG__PASS == RPPG__SIMD128
+#  define rppg__vf_from(a)    wasm_f32x4_convert_i32x4(a)
+#endif
+
 /* ---- kernels, written once ------------------------------------------------------------------- */
 
 /* All formats of pixels are one problem here: add up each column of bytes. Totals are kept as four
@@ -988,8 +1102,266 @@ RPPG__FN(void, rppg__columns)(const uint8_t *row, ptrdiff_t stride, int rows, in
   }
 }
 
+/* Patches. A block is a vector of bytes, as one float for each byte and row of the patch: sums over
+   the rows of a cell, in units. Up to there everything is a whole number below 2^24, so exact in
+   any order. A byte's four rows lie side by side, a quad, so that what follows needs no shuffling:
+   sums over the columns of a cell take four rows at once, and `map` knows where a column is.
+
+   A block's bytes, for the table. */
+enum { RPPG__CALL(rppg__patch_vector) = RPPG__VU };
+
+/* Splits a block's sums, even bytes and odd bytes in 16 bits each, into four planes of floats. */
+RPPG__SUB(void, rppg__patch_planes)(rppg__vu even, rppg__vu odd, rppg__vf *c)
+{
+  enum { N = RPPG__VU / 4 / RPPG__VF };
+  const rppg__vu c2 = rppg__vu_shr(even, 16), c0 = rppg__vu_sub(even, rppg__vu_shl(c2, 16));
+  const rppg__vu c3 = rppg__vu_shr(odd, 16), c1 = rppg__vu_sub(odd, rppg__vu_shl(c3, 16));
+#if RPPG__VF == 1
+  const int flip = rppg__big_endian() ? 3 : 0;
+  uint32_t t[4][N];
+  int p, i;
+  rppg__vu_store(t[0 ^ flip], c0);
+  rppg__vu_store(t[1 ^ flip], c1);
+  rppg__vu_store(t[2 ^ flip], c2);
+  rppg__vu_store(t[3 ^ flip], c3);
+  for (p = 0; p < 4; p++)
+    for (i = 0; i < N; i++) c[p * N + i] = (float)t[p][i];
+#else
+  c[0] = rppg__vf_from(c0);
+  c[1] = rppg__vf_from(c1);
+  c[2] = rppg__vf_from(c2);
+  c[3] = rppg__vf_from(c3);
+#endif
+}
+
+/* A block of a row; narrow: of a row that is shorter than a vector. */
+RPPG__SUB(rppg__vu, rppg__patch_load)(const uint8_t *p, int narrow)
+{
+  uint8_t t[RPPG__VU];
+  if (!narrow) return rppg__vu_load(p);
+  memset(t, 0, sizeof t);
+  memcpy(t, p, (size_t)narrow);
+  return rppg__vu_load(t);
+}
+
+/* c = the bytes of a row, in `count` blocks, times k; or c + that. */
+RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int count, int narrow, int k, int add,
+                                 rppg__vf *c)
+{
+  enum { N = RPPG__VU / RPPG__VF };
+  const rppg__vf weight = rppg__vf_set1((float)k);
+  rppg__vf b[N];
+  int i, v;
+  RPPG__UNROLL
+  for (v = 0; v < count; v++, c += N) {
+    const rppg__vu x = RPPG__CALL(rppg__patch_load)(p + v * RPPG__VU, narrow);
+    const rppg__vu odd = rppg__vu_odd(x);
+    RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(x, rppg__vu_shl(odd, 8)), odd, b);
+    RPPG__UNROLL
+    for (i = 0; i < N; i++) {
+      b[i] = rppg__vf_mul(b[i], weight);
+      c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
+    }
+  }
+}
+
+/* c += rows y0 .. y1 - 1, times k; 257 at a time, as in rppg__block. */
+RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int y1, int count,
+                                 int narrow, int k, rppg__vf *c)
+{
+  enum { N = RPPG__VU / RPPG__VF, MAX = RPPG__PATCH_COUNT };
+  const rppg__vf weight = rppg__vf_set1((float)k);
+  rppg__vf b[N];
+  int i, v, y, end;
+  for (y = y0; y < y1; y = end) {
+    const uint8_t *q = p + y * stride;
+    rppg__vu all[MAX], odd[MAX];
+    end = y1 - y < 257 ? y1 : y + 257;
+    RPPG__UNROLL
+    for (v = 0; v < count; v++) all[v] = odd[v] = rppg__vu_zero();
+    for (i = y; i < end; i++, q += stride) {
+      RPPG__UNROLL
+      for (v = 0; v < count; v++) {
+        rppg__vu x = RPPG__CALL(rppg__patch_load)(q + v * RPPG__VU, narrow);
+        RPPG__KEEP(x);
+        all[v] = rppg__vu_add(all[v], x);
+        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(x));
+      }
+    }
+    RPPG__UNROLL
+    for (v = 0; v < count; v++) {
+      RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(all[v], rppg__vu_shl(odd[v], 8)), odd[v], b);
+      RPPG__UNROLL
+      for (i = 0; i < N; i++) c[v * N + i] = rppg__vf_add(c[v * N + i], rppg__vf_mul(b[i], weight));
+    }
+  }
+}
+
+/* `count` blocks for the job's rows of the patch, into t: [VU][4] each, in the order that zips
+   give. Rows above and below the plane are its first and its last one. A row that an edge cuts
+   counts whole in the cell below it, less the part above the edge, which the cell above adds.    */
+RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p, int count,
+                                   int narrow, float *t)
+{
+  enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS, MAX = RPPG__PATCH_COUNT };
+  const rppg__vf minus = rppg__vf_set1(-1.0f);
+  const int h = job->rows;
+  rppg__vf c[ROWS][MAX * N], e[MAX * N];
+  int r, i;
+#define RPPG__ROW(y) (p + ((y) < 0 ? 0 : (y) < h ? (y) : h - 1) * job->stride)
+  RPPG__CALL(rppg__patch_row)(RPPG__ROW(job->at[0]), count, narrow, job->part[0], 0, e);
+  for (r = 0; r < ROWS; r++) {
+    const int a = job->at[r], b = job->at[r + 1];
+    const int top = (b < 0 ? b : 0) - (a < 0 ? a : 0), end = (b > h ? b : h) - (a > h ? a : h);
+    RPPG__UNROLL
+    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_mul(e[i], minus);
+    RPPG__CALL(rppg__patch_sum)(p, job->stride, a < 0 ? 0 : a, b > h ? h : b, count, narrow,
+                                job->unit, c[r]);
+    if (top > 0) RPPG__CALL(rppg__patch_row)(p, count, narrow, top * job->unit, 1, c[r]);
+    if (end > 0) RPPG__CALL(rppg__patch_row)(RPPG__ROW(h), count, narrow, end * job->unit, 1, c[r]);
+    RPPG__CALL(rppg__patch_row)(RPPG__ROW(b), count, narrow, job->part[r + 1], 0, e);
+    RPPG__UNROLL
+    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_add(c[r][i], e[i]);
+  }
+#undef RPPG__ROW
+  RPPG__UNROLL
+  for (i = 0; i < count * N; i++) {
+#if RPPG__VF == 1
+    for (r = 0; r < ROWS; r++) t[i * ROWS + r] = c[r][i];
+#else
+    const rppg__vf a = rppg__vf_zip_lo(c[0][i], c[2][i]), b = rppg__vf_zip_lo(c[1][i], c[3][i]);
+    const rppg__vf d = rppg__vf_zip_hi(c[0][i], c[2][i]), f = rppg__vf_zip_hi(c[1][i], c[3][i]);
+    float *q = t + i * ROWS * RPPG__VF;
+    rppg__vf_store(q, rppg__vf_zip_lo(a, b));
+    rppg__vf_store(q + RPPG__VF, rppg__vf_zip_hi(a, b));
+    rppg__vf_store(q + 2 * RPPG__VF, rppg__vf_zip_lo(d, f));
+    rppg__vf_store(q + 3 * RPPG__VF, rppg__vf_zip_hi(d, f));
+#endif
+  }
+}
+
+/* Where in t each byte of the frame's cells job->first .. last is; bytes beyond an end of the row
+   are those of the last sample there. */
+RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
+{
+  enum { W = RPPG__VU, ROWS = RPPG__PATCH_ROWS };
+  const int n = job->bytes, skip = rppg__max(-job->first, 0), cells = job->width / n;
+  const int moved = (job->blocks - 1) * W; /* the block that the end of the row moves left, if so */
+  const int over = job->width < W ? 0 : rppg__max(job->x0 + moved + W - job->width, 0);
+  const int inside = (rppg__min(job->last, cells - 1) + 1) * n - job->x0; /* bytes from x0 on */
+  const int begin = rppg__max(job->first, 0) * n - job->x0; /* 0 but in a narrow row */
+  int *where = job->where + skip * n - begin, x, i;
+  for (x = begin; x < inside; x++) {
+    const int block = rppg__min(x & ~(W - 1), moved);
+    const int byte = x - block + (block == moved ? over : 0), k = byte >> 2;
+    const int quad = RPPG__VF == 8 ? (k & 3) * 2 + (k >> 2) : k; /* AVX2 zips halves */
+    where[x] = ROWS * (block + (byte & 3) * (W / 4) + quad);
+  }
+  for (i = 0; i < skip * n; i++) job->where[i] = job->where[skip * n + job->of_first[i % n]];
+  for (i = (cells - job->first) * n; i < (job->last - job->first + 1) * n; i++)
+    job->where[i] = job->where[(cells - 1 - job->first) * n + job->of_last[i % n]];
+}
+
+/* Means of the cells along four rows of the patch, one channel. All cells have the same number of
+   columns but for one: no branch depends on the cell. Sums run in sixteens, so that a thousand
+   columns lose no more than a few. */
+RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_channel *c)
+{
+  const int whole = rppg__max(c->step / c->unit - 1, 0); /* columns that every cell has whole */
+  const rppg__vq unit = rppg__vq_set1((float)c->unit), scale = rppg__vq_set1(job->scale);
+  const rppg__patch_cell *cell = c->cell;
+  const int *where = job->where + c->byte;
+  const ptrdiff_t gap = c->gap;
+  int i, k, s, end;
+  for (k = 0; k < RPPG__PATCH_ROWS; k += RPPG__VQ) {
+    const float *t = job->t + k;
+#define RPPG__COLUMN(s) rppg__vq_load(t + where[(s) * gap])
+    for (i = 0; i < job->w; i++) {
+      const int from = cell[i].from, at = cell[i + 1].from;
+      rppg__vq sum = rppg__vq_mul(RPPG__COLUMN(from), rppg__vq_set1(cell[i].head));
+      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(at), rppg__vq_set1(cell[i].tail)));
+      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(cell[i].more),
+                                           rppg__vq_set1(cell[i].weight)));
+      for (s = 1; s <= whole; s = end) {
+        rppg__vq some = RPPG__COLUMN(from + s);
+        end = whole - s < 16 ? whole + 1 : s + 16;
+        for (s++; s < end; s++) some = rppg__vq_add(some, RPPG__COLUMN(from + s));
+        sum = rppg__vq_add(sum, rppg__vq_mul(some, unit));
+      }
+      rppg__vq_store(c->mean + i * RPPG__PATCH_ROWS + k, rppg__vq_mul(sum, scale));
+    }
+  }
+#undef RPPG__COLUMN
+}
+
+/* Four rows of the patch, of one plane. */
+RPPG__FN(void, rppg__patch_rows)(const rppg__patch_job *job)
+{
+  enum { W = RPPG__VU, COUNT = RPPG__PATCH_COUNT, QUAD = RPPG__PATCH_ROWS };
+  const uint8_t *p = job->src;
+  const int whole = rppg__min(job->blocks, (job->width - job->x0) / W);
+  int i;
+  if (job->width < W) RPPG__CALL(rppg__patch_block)(job, p, 1, job->width, job->t);
+  else {
+    for (i = 0; i + COUNT <= whole; i += COUNT)
+      RPPG__CALL(rppg__patch_block)(job, p + i * W, COUNT, 0, job->t + i * W * QUAD);
+    for (; i < job->blocks; i++) {
+      const int over = rppg__max(job->x0 + (i + 1) * W - job->width, 0);
+      RPPG__CALL(rppg__patch_block)(job, p + i * W - over, 1, 0, job->t + i * W * QUAD);
+    }
+  }
+  for (i = 0; i < job->channels; i++) RPPG__CALL(rppg__patch_cells)(job, &job->channel[i]);
+}
+
+/* m [3][w][4] to R, G, B where it is not yet, then to the rows of out. */
+RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int w, int rows,
+                                ptrdiff_t pixel, ptrdiff_t row, ptrdiff_t channel, float *out)
+{
+  enum { R = RPPG__PATCH_ROWS };
+  int i, k, r;
+  for (i = 0; colour->convert && i < w * R; i += RPPG__VQ) {
+    const rppg__vq a = rppg__vq_load(m + i), b = rppg__vq_load(m + w * R + i);
+    const rppg__vq c = rppg__vq_load(m + 2 * w * R + i);
+    for (k = 0; k < 3; k++) {
+      const rppg__vq x = rppg__vq_mul(a, rppg__vq_set1(colour->k[k][0]));
+      const rppg__vq y = rppg__vq_mul(b, rppg__vq_set1(colour->k[k][1]));
+      const rppg__vq z = rppg__vq_mul(c, rppg__vq_set1(colour->k[k][2]));
+      rppg__vq_store(m + k * w * R + i,
+                     rppg__vq_add(rppg__vq_add(rppg__vq_add(x, y), z),
+                                  rppg__vq_set1(colour->add[k])));
+    }
+  }
+  i = 0;
+#if RPPG__VQ == 4 /* a pixel's three channels with one store, which the next pixel cuts to three */
+  for (; pixel == 3 && rows == R && i + 1 < w; i++) {
+    const rppg__vq red = rppg__vq_load(m + i * R), green = rppg__vq_load(m + (w + i) * R);
+    const rppg__vq blue = rppg__vq_load(m + (2 * w + i) * R);
+    const rppg__vq a = rppg__vq_zip_lo(red, blue), b = rppg__vq_zip_lo(green, blue);
+    const rppg__vq c = rppg__vq_zip_hi(red, blue), d = rppg__vq_zip_hi(green, blue);
+    rppg__vq_store(out + 3 * i, rppg__vq_zip_lo(a, b));
+    rppg__vq_store(out + 3 * i + row, rppg__vq_zip_hi(a, b));
+    rppg__vq_store(out + 3 * i + 2 * row, rppg__vq_zip_lo(c, d));
+    rppg__vq_store(out + 3 * i + 3 * row, rppg__vq_zip_hi(c, d));
+  }
+#endif
+  for (; i < w; i++)
+    for (k = 0; k < 3; k++)
+      for (r = 0; r < rows; r++)
+        out[i * pixel + r * row + k * channel] = m[(k * w + i) * R + r];
+}
+
 /* ---- end of pass ----------------------------------------------------------------------------- */
 
+#undef RPPG__VQ
+#undef rppg__vq
+#undef rppg__vq_load
+#undef rppg__vq_store
+#undef rppg__vq_set1
+#undef rppg__vq_add
+#undef rppg__vq_mul
+#undef rppg__vq_zip_lo
+#undef rppg__vq_zip_hi
+#undef rppg__vf_from
 #undef RPPG__VU
 #undef rppg__vu
 #undef rppg__vu_zero
@@ -1013,15 +1385,25 @@ typedef struct rppg__kernels {
   void (*columns)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
                   int first, uint32_t *col);
   int unit; /* bytes: what begin and end of columns are multiples of; 16, 32 or 64 */
+  void (*patch_where)(const rppg__patch_job *job);
+  void (*patch_rows)(const rppg__patch_job *job);
+  void (*patch_out)(const rppg__patch_colour *colour, float *m, int w, int rows, ptrdiff_t pixel,
+                    ptrdiff_t row, ptrdiff_t channel, float *out);
+  int vector; /* bytes */
 } rppg__kernels;
 
+#define RPPG__PATCH(suffix) \
+  RPPG__CAT(rppg__patch_where, suffix), RPPG__CAT(rppg__patch_rows, suffix), \
+  RPPG__CAT(rppg__patch_out, suffix), RPPG__CAT(rppg__patch_vector, suffix)
+
 static const rppg__kernels rppg__table[] = {
-  { rppg__columns_base, 16 },
+  { rppg__columns_base, 16, RPPG__PATCH(_base) },
 #if defined(RPPG__DISPATCH)
-  { rppg__columns_avx2, 32 },
-  { rppg__columns_avx512, 64 },
+  { rppg__columns_avx2, 32, RPPG__PATCH(_avx2) },
+  { rppg__columns_avx512, 64, RPPG__PATCH(_avx512) },
 #endif
 };
+#undef RPPG__PATCH
 
 /* ---- frames ---------------------------------------------------------------------------------- */
 
@@ -1086,9 +1468,6 @@ RPPG_DEF rppg_status rppg_frame_check(const rppg_frame *frame)
 /* ---- sums over rectangles -------------------------------------------------------------------- */
 
 typedef struct rppg__box { int x0, x1, y0, y1; } rppg__box; /* bytes and rows, ends excluded */
-
-static int rppg__min(int a, int b) { return a < b ? a : b; }
-static int rppg__max(int a, int b) { return a > b ? a : b; }
 
 static int rppg__clip(int64_t x, int size) { return x < 0 ? 0 : x > size ? size : (int)x; }
 
@@ -1320,6 +1699,203 @@ RPPG_DEF rppg_status rppg_layout_grid(int rows, int cols, const rppg_rect *box, 
       out->w = (2 * (c + 1) * box->w + cols) / (2 * cols) - left;
       out->h = bottom - top;
     }
+  }
+  return RPPG_OK;
+}
+
+/* ---- patches --------------------------------------------------------------------------------- */
+
+/* Formats whose samples are bytes, each at its own place. */
+static int rppg__patch_knows(int format) { return format > 0 && format <= RPPG_UYVY; }
+
+static int rppg__floor_div(int a, int b) { return a / b - (a % b < 0); }
+
+/* Scratch: t for a row of four bytes a pixel and a vector; where its bytes are; the means and
+   the cells of three channels. */
+typedef struct rppg__patch_mem {
+  float *t, *mean;
+  int *where;
+  rppg__patch_cell *cell;
+} rppg__patch_mem;
+
+static void rppg__patch_layout(rppg__patch_mem *m, rppg__arena *a, const rppg_rect *box, int w)
+{
+  const size_t pixels = (size_t)box->w + 4; /* and one at each edge, in pairs */
+  m->t = (float *)rppg__take(a, RPPG__PATCH_ROWS * (4 * pixels + 64), sizeof(float));
+  m->mean = (float *)rppg__take(a, 3 * RPPG__PATCH_ROWS * (size_t)w, sizeof(float));
+  m->where = (int *)rppg__take(a, 4 * pixels, sizeof(int));
+  m->cell = (rppg__patch_cell *)rppg__take(a, 3 * ((size_t)w + 1), sizeof(rppg__patch_cell));
+}
+
+RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
+{
+  rppg__patch_mem m;
+  rppg__arena a;
+  if (!rppg__face_good(box)) return 0;
+  if (w < 1 || w > RPPG_PATCH_MAX || h < 1 || h > RPPG_PATCH_MAX) return 0;
+  rppg__arena_begin(&a, NULL, 0);
+  rppg__patch_layout(&m, &a, box, w);
+  return rppg__arena_size(&a);
+}
+
+/* How a channel's samples lie in a plane, evenly, and its edges along a row. None in it: 0. */
+static int rppg__patch_channel_of(const rppg__patch_job *job, const rppg__plane *p, int channel,
+                                  const rppg_rect *box, int w, rppg__patch_channel *c)
+{
+  int i, first, per = 0, at = 0;
+  for (i = p->bytes - 1; i >= 0; i--)
+    if (p->of[i] == channel) {
+      at = i;
+      per++;
+    }
+  if (per == 0) return 0;
+  c->gap = p->bytes / per;
+  c->unit = w * (p->pixels / per);
+  c->step = box->w;
+  first = rppg__floor_div(box->x * w, c->unit); /* 2^15 * 2^8 */
+  c->part = box->x * w - first * c->unit;
+  c->byte = at + (first - job->first * per) * c->gap;
+  return 1;
+}
+
+/* The cells along a row of the patch. */
+static void rppg__patch_cut(const rppg__patch_channel *c, int w)
+{
+  const int columns = c->step / c->unit, left = c->step % c->unit;
+  int at = 0, part = c->part, i;
+  for (i = 0; i < w; i++) {
+    rppg__patch_cell *cell = &c->cell[i];
+    const int from = at, before = part;
+    at += columns;
+    part += left;
+    if (part >= c->unit) {
+      part -= c->unit;
+      at++;
+    }
+    cell->from = from;
+    cell->more = at > from ? at - 1 : from;
+    cell->head = (float)((from == at ? part : c->unit) - before);
+    cell->tail = from == at ? 0.0f : (float)part;
+    cell->weight = columns > 0 && at - from > columns ? (float)c->unit : 0.0f;
+  }
+  c->cell[w].from = at;
+}
+
+/* The edges of rows j .. j + RPPG__PATCH_ROWS of the patch; rows below it are empty. */
+static void rppg__patch_edges(rppg__patch_job *job, const rppg__plane *p, const rppg_rect *box,
+                              int h, int j)
+{
+  int r;
+  job->unit = h * p->rows;
+  for (r = 0; r <= RPPG__PATCH_ROWS; r++) {
+    const int y = box->y * h + rppg__min(j + r, h) * box->h;
+    job->at[r] = rppg__floor_div(y, job->unit);
+    job->part[r] = y - job->at[r] * job->unit;
+  }
+}
+
+/* Sets a plane up. */
+static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, int plane,
+                              const rppg_rect *box, int w, const rppg__patch_mem *m, int *where,
+                              rppg__patch_job *job)
+{
+  const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
+  const rppg__plane *p = &f->plane[plane];
+  rppg_rect cut = *box;
+  rppg__box b;
+  int i, k;
+  cut.w++; /* the right edge may lie at the begin of a sample */
+  b = rppg__cut(&cut, frame, p);
+  job->stride = frame->strides[plane];
+  job->rows = rppg__cells(frame->height, p->rows);
+  job->width = rppg__cells(frame->width, p->pixels) * p->bytes;
+  job->x0 = job->width < kernels->vector ? 0 : b.x0; /* of a narrow row, all */
+  job->src = frame->planes[plane] + job->x0;
+  job->blocks = job->width < kernels->vector ? 1 : rppg__cells(b.x1 - b.x0, kernels->vector);
+  job->bytes = p->bytes;
+  job->first = rppg__floor_div(box->x, p->pixels);
+  job->last = rppg__floor_div(box->x + box->w, p->pixels);
+  for (i = 0; i < p->bytes; i++)
+    for (job->of_first[i] = -1, k = 0; k < p->bytes; k++)
+      if (p->of[k] == p->of[i]) {
+        if (job->of_first[i] < 0) job->of_first[i] = k;
+        job->of_last[i] = k;
+      }
+  job->where = where;
+  job->t = m->t;
+  job->scale = (float)(1.0 / ((double)box->w * box->h));
+  job->w = w;
+  job->channels = 0;
+  for (i = 0; i < 3; i++) {
+    rppg__patch_channel *c = &job->channel[job->channels];
+    if (!rppg__patch_channel_of(job, p, i, box, w, c)) continue;
+    job->channels++;
+    c->mean = m->mean + i * w * RPPG__PATCH_ROWS;
+    c->cell = m->cell + i * (w + 1);
+    rppg__patch_cut(c, w);
+  }
+  kernels->patch_where(job);
+}
+
+/* The matrix that turns means into R, G, B: what rppg_sums_mean does, which is affine. */
+static void rppg__patch_colours(const rppg_frame *frame, rppg__patch_colour *colour)
+{
+  enum { BIG = 1 << 20 };
+  rppg_sums sums;
+  float rgb[3];
+  int i, k;
+  memset(&sums, 0, sizeof sums);
+  sums.count[0] = sums.count[1] = sums.count[2] = 1;
+  rppg_sums_mean(frame, &sums, colour->add);
+  for (i = 0; i < 3; i++) {
+    sums.sum[0] = sums.sum[1] = sums.sum[2] = 0;
+    sums.sum[i] = BIG;
+    rppg_sums_mean(frame, &sums, rgb);
+    for (k = 0; k < 3; k++)
+      colour->k[k][i] = (float)(((double)rgb[k] - (double)colour->add[k]) / BIG);
+  }
+}
+
+RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, int w, int h,
+                                int order, float *out, void *work)
+{
+  enum { ROWS = RPPG__PATCH_ROWS };
+  const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
+  const rppg_status status = rppg_frame_check(frame);
+  const int chw = order == RPPG_PATCH_CHW;
+  const ptrdiff_t pixel = chw ? 1 : 3, row = pixel * w, channel = chw ? row * h : 1;
+  const rppg__format *f;
+  rppg__patch_job job[3];
+  rppg__patch_colour colour;
+  rppg__patch_mem m;
+  rppg__arena a;
+  size_t size;
+  int *where, i, j;
+  if (status != RPPG_OK) return status;
+  if (!rppg__patch_knows(frame->format)) return RPPG_ERR_UNSUPPORTED;
+  size = rppg_patch_work(box, w, h);
+  if (size == 0 || out == NULL || work == NULL) return RPPG_ERR_ARG;
+  if (order != RPPG_PATCH_HWC && order != RPPG_PATCH_CHW) return RPPG_ERR_ARG;
+  if (box->x >= frame->width || box->x + box->w <= 0) return RPPG_ERR_DATA;
+  if (box->y >= frame->height || box->y + box->h <= 0) return RPPG_ERR_DATA;
+  f = rppg__format_of(frame);
+  memset(&colour, 0, sizeof colour);
+  colour.convert = f->family != RPPG__IS_RGB;
+  if (colour.convert) rppg__patch_colours(frame, &colour);
+  rppg__arena_begin(&a, work, size);
+  rppg__patch_layout(&m, &a, box, w);
+  memset(m.mean, 0, 3 * ROWS * (size_t)w * sizeof *m.mean); /* grey has but one channel */
+  for (where = m.where, i = 0; i < f->planes; i++) {
+    rppg__patch_plane(frame, f, i, box, w, &m, where, &job[i]);
+    where += (job[i].last - job[i].first + 1) * job[i].bytes;
+  }
+  for (j = 0; j < h; j += ROWS) {
+    const int rows = rppg__min(ROWS, h - j);
+    for (i = 0; i < f->planes; i++) {
+      rppg__patch_edges(&job[i], &f->plane[i], box, h, j);
+      kernels->patch_rows(&job[i]);
+    }
+    kernels->patch_out(&colour, m.mean, w, rows, pixel, row, channel, out + j * row);
   }
   return RPPG_OK;
 }

@@ -149,6 +149,27 @@ static void limit_cold(void)
 #endif
 }
 
+/* ---- patches: their limit is the bytes of the box -------------------------------------------------- */
+
+static float patch_out[RPPG_PATCH_MAX * RPPG_PATCH_MAX * 3], patch_work_[64 * 1024];
+static int patch_side, patch_order;
+
+static double patch(int format, int side, int order)
+{
+  patch_side = side;
+  patch_order = order;
+  if (rppg_patch_work(&face, side, side) > sizeof patch_work_) exit(1);
+  return setup_300(format);
+}
+static double setup_patch_9(int format) { return patch(format, 9, RPPG_PATCH_HWC); }
+static double setup_patch_36(int format) { return patch(format, 36, RPPG_PATCH_HWC); }
+static double setup_patch_72(int format) { return patch(format, 72, RPPG_PATCH_HWC); }
+static double setup_patch_128(int format) { return patch(format, 128, RPPG_PATCH_CHW); }
+static void run_patch(void)
+{
+  sink += (uint64_t)rppg_patch(&frame, rois, patch_side, patch_side, patch_order, patch_out, patch_work_);
+}
+
 /* ---- limit: products and sums, as many as the job has, with nothing to wait for --------------- */
 
 static double flops_wanted;
@@ -323,6 +344,14 @@ static const bench_case cases[] = {
   { "six_rois_one_by_one/YUYV", setup_six, RPPG_YUYV, run_single, limit_bytes, "byte" },
   { "grid_16x12/RGB24", setup_grid, RPPG_RGB24, run_sums, limit_bytes, "byte" },
   { "grid_16x12/NV12", setup_grid, RPPG_NV12, run_sums, limit_bytes, "byte" },
+  { "patch_300x300_to_9/RGB24", setup_patch_9, RPPG_RGB24, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_9/NV12", setup_patch_9, RPPG_NV12, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/RGB24", setup_patch_36, RPPG_RGB24, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/BGRA", setup_patch_36, RPPG_BGRA, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/NV12", setup_patch_36, RPPG_NV12, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/YUYV", setup_patch_36, RPPG_YUYV, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_72/RGB24", setup_patch_72, RPPG_RGB24, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_128/NV12", setup_patch_128, RPPG_NV12, run_patch, limit_bytes, "byte" },
   { "fft_real/256", setup_fft, 256, run_fft, limit_flops, "flop" },
   { "fft_real/512", setup_fft, 512, run_fft, limit_flops, "flop" },
   { "fft_real/1024", setup_fft, 1024, run_fft, limit_flops, "flop" },

@@ -169,6 +169,7 @@ job_asan() {
   wait
   # The programs leave their memory to the system when they end.
   ASAN_OPTIONS=detect_leaks=0 RPPG_BIN=$out/asan RPPG_ONLY=bad tap 'examples on bad input' bash tests/examples.sh
+  ASAN_OPTIONS=detect_leaks=0 RPPG_BIN=$out/asan tap 'webcam' bash tests/webcam.sh
 }
 
 job_ubsan() {
@@ -338,6 +339,7 @@ job_examples() {
   check 'make' make -s CC="$CC"
   wait
   tap examples bash tests/examples.sh
+  tap webcam bash tests/webcam.sh
   check 'make demo' make -s demo
 }
 
