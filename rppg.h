@@ -543,6 +543,8 @@ typedef struct rppg_person {
   rppg_rect box;        /* around the cells, pixels */
   size_t cells;         /* how many */
   double evidence;      /* coherence of the best 3 x 3 cells: 0..9, noise about 0.5 */
+  double glare;         /* light at this rate that is no blood, over the pulse: above 1.1 not to be
+                           believed, a pattern that moves or a lamp */
   rppg_result result;   /* of the last search */
   double trust, standing, track_bpm, track_var, track_s; /* private, as all that follow */
   const float *weight;
@@ -2580,6 +2582,39 @@ static size_t rppg__find_group(rppg_finder *f, size_t seed, size_t bin, size_t m
   return count;
 }
 
+/* Brightness of the group's cells, each for itself, at its rate, as far as it does not go with the
+   blood, over the swing of the pulse. Blood darkens every cell alike, by about as much as it colours
+   it: 0 to 0.8 in faces. A pattern that moves darkens here and brightens there, a lamp brightens:
+   1.3 to 3 and 20 (renderings and a nodding photograph). f->sum is lost.                         */
+static double rppg__find_glare(rppg_finder *f, size_t m, const float *weight)
+{
+  double light = 0.0, pulse = 0.0, both = 0.0, rest;
+  size_t i, k;
+  for (i = 0; i < f->cells; i++) {
+    const float *mean = f->mean + 3 * i;
+    const double w = (double)weight[i];
+    double re, im, p_re, p_im;
+    if (!(w > 0.0)) continue;
+    for (k = 0; k < m; k++) {
+      const uint16_t *at = f->colour + ((f->total - m + k) % f->n) * 3 * f->cells + 3 * i;
+      f->sum[k] = ((float)at[0] / mean[0] + (float)at[1] / mean[1] + (float)at[2] / mean[2]) *
+                  (1.0f / 768.0f); /* 1/256 grey levels; mean of three */
+    }
+    rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, f->sum, m, f->sum);
+    rppg__find_phasor(f, f->sum, m, &re, &im);
+    rppg__find_phasor(f, f->wave + i * f->n, m, &p_re, &p_im);
+    p_re *= (double)f->norm[i];
+    p_im *= (double)f->norm[i];
+    light += w * w * (re * re + im * im);
+    pulse += w * w * (p_re * p_re + p_im * p_im);
+    both += w * w * (re * p_re + im * p_im);
+  }
+  if (!(pulse > 0.0)) return 0.0;
+  if (both < 0.0) both = 0.0; /* our pulses rise with green, as brightness does */
+  rest = light - both / pulse * both;
+  return rppg__sqrt(rest > 0.0 ? rest / pulse : 0.0);
+}
+
 /* Smallest box around the cells that matter. */
 static rppg_rect rppg__find_box(const rppg_finder *f, const float *weight)
 {
@@ -2708,8 +2743,10 @@ static void rppg__find(rppg_finder *f)
     p->weight = weight;
     p->cells = count;
     p->evidence = evidence;
+    p->glare = rppg__find_glare(f, m, weight);
     p->box = rppg__find_box(f, weight);
     p->trust = 1.0 / (1.0 + rppg__exp(-4.0 * (evidence - (1.0 + 2.2 * noise))));
+    if (e->cfg.method < RPPG_GREEN) p->trust /= 1.0 + rppg__exp(6.0 * (p->glare - 1.1));
     f->people++;
   }
   rppg__find_names(f, old, n_old, bank);
