@@ -548,6 +548,7 @@ typedef struct rppg_person {
   rppg_result result;   /* of the last search */
   double trust, standing, track_bpm, track_var, track_s; /* private, as all that follow */
   const float *weight;
+  unsigned reasons;
   int unseen;
 } rppg_person;
 
@@ -2585,7 +2586,7 @@ static size_t rppg__find_group(rppg_finder *f, size_t seed, size_t bin, size_t m
 /* Brightness of the group's cells, each for itself, at its rate, as far as it does not go with the
    blood, over the swing of the pulse. Blood darkens every cell alike, by about as much as it colours
    it: 0 to 0.8 in faces. A pattern that moves darkens here and brightens there, a lamp brightens:
-   1.3 to 3 and 20 (renderings and a nodding photograph). f->sum is lost.                         */
+   1.3 to 3 and 20 (renderings and a nodding photograph).                                          */
 static double rppg__find_glare(rppg_finder *f, size_t m, const float *weight)
 {
   double light = 0.0, pulse = 0.0, both = 0.0, rest;
@@ -2649,7 +2650,7 @@ static void rppg__find_rate(rppg_finder *f, rppg_person *p, rppg_session *s)
 {
   rppg__finder_replay(f, p ? p->weight : NULL, s);
   s->trust = p ? p->trust : 0.1;
-  s->flags = p ? 0u : (unsigned)RPPG_FLAG_NO_FACE;
+  s->flags = p ? p->reasons : (unsigned)RPPG_FLAG_NO_FACE;
 }
 
 /* Names who was known before, forgets who has been away for five searches, and sorts by standing. */
@@ -2696,7 +2697,7 @@ static void rppg__find(rppg_finder *f)
   rppg_person old[2 * RPPG_MAX_PEOPLE];
   const size_t n_old = f->people + f->ghosts;
   float *bank = f->weight + (f->bank ? 0 : 2 * RPPG_MAX_PEOPLE * (size_t)f->cfg.auto_cells);
-  double hi_hz = f->cfg.bpm_max / 60.0, noise;
+  double hi_hz = f->cfg.bpm_max / 60.0, noise, enough;
   size_t hi, i, k, tries;
   if (f->interval_s > 0.0 && hi_hz > 0.45 / f->interval_s) hi_hz = 0.45 / f->interval_s;
   hi = (size_t)(hi_hz / bin_hz);
@@ -2709,6 +2710,7 @@ static void rppg__find(rppg_finder *f)
   /* The highest of so many peaks of noise: its share of the band, exponentially distributed. */
   noise = (hi_hz - f->cfg.bpm_min / 60.0) * seconds / 1.5;
   noise = rppg__log((double)f->cells * noise + 2.0) / noise;
+  enough = 1.0 + 2.2 * noise; /* renderings: faces from 2.3 on, noise and lamps up to 1.5, in 10 s */
   for (tries = 0; tries < 4 * RPPG_MAX_PEOPLE && f->people < RPPG_MAX_PEOPLE; tries++) {
     rppg_person *p = &f->person[f->people];
     float *weight = bank + f->people * (size_t)f->cfg.auto_cells;
@@ -2739,15 +2741,24 @@ static void rppg__find(rppg_finder *f)
       }
       f->taken[i] = 2;
     }
+    f->people++;
     memset(p, 0, sizeof *p);
     p->weight = weight;
     p->cells = count;
     p->evidence = evidence;
     p->glare = rppg__find_glare(f, m, weight);
     p->box = rppg__find_box(f, weight);
-    p->trust = 1.0 / (1.0 + rppg__exp(-4.0 * (evidence - (1.0 + 2.2 * noise))));
-    if (e->cfg.method < RPPG_GREEN) p->trust /= 1.0 + rppg__exp(6.0 * (p->glare - 1.1));
-    f->people++;
+    p->reasons = evidence < enough ? (unsigned)RPPG_FLAG_NOISE : 0u;
+    p->trust = 1.0 / (1.0 + rppg__exp(-4.0 * (evidence - enough)));
+    if (e->cfg.method >= RPPG_GREEN) { /* brightness is all there is: a lamp lights everything */
+      for (i = 0, k = 0; i < f->cells; i++) k += f->norm[i] > 0.0f;
+      if (2 * count < k) continue;
+      p->reasons |= RPPG_FLAG_FLICKER;
+      p->trust *= 0.2;
+      continue;
+    }
+    if (p->glare > 1.1) p->reasons |= RPPG_FLAG_FLICKER;
+    p->trust /= 1.0 + rppg__exp(6.0 * (p->glare - 1.1));
   }
   rppg__find_names(f, old, n_old, bank);
   f->bank = !f->bank;
