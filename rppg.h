@@ -35,8 +35,9 @@
      }
 
    LIMITS
-     Frame sides up to RPPG_MAX_SIDE; 8-bit formats only. The face box comes from the caller. Rates
-     from 36 to 240 bpm by default. Not a medical device, and not validated as one.
+     Frame sides up to RPPG_MAX_SIDE; 8-bit formats only. The face box comes from the caller, or
+     RPPG_FACE_AUTO finds pulses where people keep their places. Rates from 36 to 240 bpm by
+     default. Not a medical device, and not validated as one.
 
    CONVENTIONS
      x to the right, y down, pixel units. Channels are always in the order R, G, B (or Y, U, V),
@@ -74,10 +75,13 @@
                         the SNR, 10.1109/TBME.2013.2266196
      [Verkruysse2008]   Remote plethysmographic imaging using ambient light, Opt. Express 16(26),
                         GREEN, 10.1364/OE.16.021434
+     [Wang2018]         Full video pulse extraction, Biomed. Opt. Express 9(8): no detector, the frame
+                        weighs itself, there by colour, here by place, 10.1364/BOE.9.003898
      [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range
 
    CHANGES
-     0.1.0  first release: frames, ROI sums, layouts, POS, CHROM, GREEN, session, confidence      */
+     0.1.0  first release: frames, ROI sums, layouts, POS, CHROM, GREEN, session, confidence,
+            search without a face box                                                           */
 #ifndef RPPG_H
 #define RPPG_H
 
@@ -470,7 +474,8 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
 /* Takes a frame.
 
    frame  in  any supported format, 1 to 250 frames per second; not kept
-   face   in  box of the face in this frame's pixels, from any detector; NULL: none was found
+   face   in  box of the face in this frame's pixels, from any detector; NULL: none was found;
+             RPPG_FACE_AUTO in a session with auto_cells, which takes nothing else
    t_us   in  capture time in microseconds, any origin
 
    Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a bad box; RPPG_ERR_DATA without
@@ -527,10 +532,11 @@ RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size
 
 /* The frame is a grid. Each cell's colour is kept over the window; every step the cells are scored:
    a pulse is a peak of the spectrum that neighbours share in phase, and skin is a colour. Cells of
-   one rhythm that hang together are one person; their colours, weighed by amplitude over noise power,
-   make one signal over the whole window, past included (after [Wang2018]).
-   People must keep their cells for most of a window: this replaces a detector for somebody before a
-   screen, in a bed, in a seat, not for walkers. A face should cover two by two cells or more.       */
+   one rhythm that hang together are one person; their colours, weighed by amplitude over noise
+   power, make one signal over the whole window, past included (after the idea of [Wang2018]). What
+   swings in brightness apart from its pulse is no skin: a lamp, a thing that moves.
+   People must keep their cells for most of a window: this replaces a detector for somebody before
+   a screen, in a bed, in a seat, not for walkers. A face should cover two by two cells or more.   */
 
 /* What rppg_push takes in place of a face box when rppg_config.auto_cells is not 0. */
 #define RPPG_FACE_AUTO ((const rppg_rect *)(uintptr_t)64)
@@ -577,8 +583,8 @@ typedef struct rppg_finder {
   int started, begun, next_id;
 } rppg_finder;
 
-/* Bytes that rppg_finder_init needs; 0 if it would refuse the config. With defaults (192 cells, 10 s,
-   15 samples per second) 335 KB; O(cells rate_hz window_s).                                        */
+/* Bytes that rppg_finder_init needs; 0 if it would refuse the config. With defaults (192 cells,
+   10 s, 15 samples per second) 353 KB, a session 375 KB; O(cells rate_hz window_s).              */
 RPPG_DEF size_t rppg_finder_mem_size(const rppg_config *cfg);
 
 /* Starts a search in the caller's block, which must outlive it and not move.
@@ -608,7 +614,7 @@ RPPG_DEF rppg_status rppg_finder_push(rppg_finder *f, const rppg_frame *frame, i
 
    n  out  how many; 0 before the first search, or if nothing at all looks like a pulse
 
-   Returns an array [*n], good until the next push. A low confidence in it means: nobody, perhaps. */
+   Returns an array [*n], good until the next push. A low confidence in it: nobody, perhaps.      */
 RPPG_DEF const rppg_person *rppg_finder_people(const rppg_finder *f, size_t *n);
 
 /* Weights of a person's cells.
@@ -1580,7 +1586,8 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
   c->rate_hz = rppg__or(c->rate_hz, c->auto_cells ? 15.0 : 30.0);
   c->auto_step_s = rppg__or(c->auto_step_s, 1.0);
   if (c->auto_cells && (c->auto_cells < 12 || c->auto_cells > RPPG_AUTO_MAX_CELLS ||
-                        c->method == RPPG_CONTACT || !(c->auto_step_s >= 0.1) || c->auto_step_s > 60.0))
+                        c->method == RPPG_CONTACT || !(c->auto_step_s >= 0.1) ||
+                        c->auto_step_s > 60.0))
     return 0;
   c->window_s = rppg__or(c->window_s, 10.0);
   c->min_window_s = rppg__or(c->min_window_s, c->window_s < 5.0 ? c->window_s : 5.0);
@@ -2269,14 +2276,14 @@ static void rppg__finder_grid(rppg_finder *f, const rppg_frame *frame)
   const double w = (double)frame->width, h = (double)frame->height;
   const rppg_rect box = { 0, 0, frame->width, frame->height };
   const size_t most = (size_t)f->cfg.auto_cells;
-  size_t cols = (size_t)(rppg__sqrt((double)most * w / h) + 0.5);
-  if (cols > most) cols = most;
-  if (cols > 256) cols = 256;
-  if (cols > (size_t)frame->width / 2) cols = (size_t)frame->width / 2;
-  if (cols < 1) cols = 1;
-  f->cols = cols;
-  f->rows = most / cols;
-  if (f->rows > 256) f->rows = 256;
+  const double ratio = w > h ? w / h : h / w;
+  size_t along = (size_t)(rppg__sqrt((double)most * ratio) + 0.5), across; /* the longer side */
+  if (along > most) along = most;
+  if (along > 256) along = 256;
+  across = most / along;
+  f->cols = w > h ? along : across;
+  f->rows = w > h ? across : along;
+  if (f->cols > (size_t)frame->width / 2) f->cols = (size_t)frame->width / 2;
   if (f->rows > (size_t)frame->height / 2) f->rows = (size_t)frame->height / 2;
   f->cells = f->rows * f->cols;
   rppg_layout_grid((int)f->rows, (int)f->cols, &box, f->rects);
@@ -2294,8 +2301,10 @@ static void rppg__finder_samples(rppg_finder *f, double t_s)
     const double middle = (0.5 * (from + to) - f->last_s) / span, share = (to - from) / dt;
     uint16_t *row = f->colour + (f->total % f->n) * channels;
     size_t i;
-    for (i = 0; i < channels; i++)
-      f->sample[i] += share * ((double)f->last[i] + middle * ((double)f->now[i] - (double)f->last[i]));
+    for (i = 0; i < channels; i++) {
+      const double last = (double)f->last[i];
+      f->sample[i] += share * (last + middle * ((double)f->now[i] - last));
+    }
     if (to < end) return;
     for (i = 0; i < channels; i++) {
       const double v = 256.0 * f->sample[i] + 0.5;
@@ -2312,6 +2321,7 @@ static void rppg__find(rppg_finder *f);
 RPPG_DEF rppg_status rppg_finder_push(rppg_finder *f, const rppg_frame *frame, int64_t t_us)
 {
   rppg_status status = rppg_frame_check(frame);
+  double step_us;
   size_t i;
   int back;
   if (status != RPPG_OK || frame->width < 32 || frame->height < 32) {
@@ -2319,7 +2329,8 @@ RPPG_DEF rppg_status rppg_finder_push(rppg_finder *f, const rppg_frame *frame, i
     return status != RPPG_OK ? status : RPPG_ERR_DATA;
   }
   back = f->started && t_us <= f->last_us;
-  if (back || (f->started && (double)((uint64_t)t_us - (uint64_t)f->last_us) > f->cfg.max_gap_s * 1e6)) {
+  step_us = (double)((uint64_t)t_us - (uint64_t)f->last_us);
+  if (back || (f->started && step_us > f->cfg.max_gap_s * 1e6)) {
     if (t_us != f->last_us) rppg__finder_restart(f);
     f->flags |= RPPG_FLAG_TIME;
     if (back) return RPPG_ERR_DATA;
@@ -2412,7 +2423,7 @@ static void rppg__finder_replay(rppg_finder *f, const float *weight, rppg_sessio
 /* ---- no face box: the search ----------------------------------------------------------------- */
 
 /* How much a mean colour is one of skin, light to dark, under any usual lamp: red over green over
-   blue, not a saturated paint. 0.1..1, as skin under odd light is still skin.                     */
+   blue, not a saturated paint. 0.1..1, as skin under odd light is still skin.                    */
 static double rppg__skin(const float *rgb)
 {
   const double r = (double)rgb[0], g = (double)rgb[1], b = (double)rgb[2];
@@ -2431,7 +2442,7 @@ static double rppg__skin(const float *rgb)
 static void rppg__find_waves(rppg_finder *f, size_t m, size_t lo, size_t hi)
 {
   rppg_session *e = &f->est;
-  const double width = 1.5 * (double)e->fft_n / (double)m; /* of a sine's peak, in bins [Harris1978] */
+  const double width = 1.5 * (double)e->fft_n / (double)m; /* bins of a sine's peak [Harris1978] */
   size_t i, k, c;
   for (i = 0; i < f->cells; i++) {
     float *x = f->wave + i * f->n;
@@ -2513,7 +2524,8 @@ static void rppg__find_tables(rppg_finder *f, size_t bin, size_t m)
   }
 }
 
-static void rppg__find_phasor(const rppg_finder *f, const float *x, size_t m, double *re, double *im)
+static void rppg__find_phasor(const rppg_finder *f, const float *x, size_t m, double *re,
+                              double *im)
 {
   float a, b;
   rppg_dsp_xcorr(x, f->cosine, m, 0, &a);
@@ -2584,9 +2596,9 @@ static size_t rppg__find_group(rppg_finder *f, size_t seed, size_t bin, size_t m
 }
 
 /* Brightness of the group's cells, each for itself, at its rate, as far as it does not go with the
-   blood, over the swing of the pulse. Blood darkens every cell alike, by about as much as it colours
-   it: 0 to 0.8 in faces. A pattern that moves darkens here and brightens there, a lamp brightens:
-   1.3 to 3 and 20 (renderings and a nodding photograph).                                          */
+   blood, over the swing of the pulse. Blood darkens every cell alike, by about as much as it
+   colours it: 0 to 0.8 in faces. A pattern that moves darkens here and brightens there, a lamp
+   brightens: 1.3 to 3 and 20 (renderings and a nodding photograph). f->sum is lost.              */
 static double rppg__find_glare(rppg_finder *f, size_t m, const float *weight)
 {
   double light = 0.0, pulse = 0.0, both = 0.0, rest;
@@ -2653,7 +2665,7 @@ static void rppg__find_rate(rppg_finder *f, rppg_person *p, rppg_session *s)
   s->flags = p ? p->reasons : (unsigned)RPPG_FLAG_NO_FACE;
 }
 
-/* Names who was known before, forgets who has been away for five searches, and sorts by standing. */
+/* Names who was known before and forgets who has been away for five searches. */
 static void rppg__find_names(rppg_finder *f, const rppg_person *old, size_t n_old, float *bank)
 {
   uint32_t gone = 0; /* bits of old that have a new place */
@@ -2710,7 +2722,7 @@ static void rppg__find(rppg_finder *f)
   /* The highest of so many peaks of noise: its share of the band, exponentially distributed. */
   noise = (hi_hz - f->cfg.bpm_min / 60.0) * seconds / 1.5;
   noise = rppg__log((double)f->cells * noise + 2.0) / noise;
-  enough = 1.0 + 2.2 * noise; /* renderings: faces from 2.3 on, noise and lamps up to 1.5, in 10 s */
+  enough = 1.0 + 2.2 * noise; /* renderings of 10 s: faces from 2.3 on, noise and lamps up to 1.5 */
   for (tries = 0; tries < 4 * RPPG_MAX_PEOPLE && f->people < RPPG_MAX_PEOPLE; tries++) {
     rppg_person *p = &f->person[f->people];
     float *weight = bank + f->people * (size_t)f->cfg.auto_cells;

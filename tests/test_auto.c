@@ -6,6 +6,7 @@
 #include "../rppg.h"
 #include "tap.h"
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 /* ---- a scene ------------------------------------------------------------------------------------- */
@@ -313,7 +314,7 @@ static void test_grid(void)
     for (k = 0; k < finder.cells; k++) area += (size_t)(finder.rects[k].w * finder.rects[k].h);
     CHECK(rows * cols <= RPPG_AUTO_CELLS && rows * cols > RPPG_AUTO_CELLS * 3 / 4 &&
           area == (size_t)(f.width * f.height) &&
-          near((double)rows * f.width / ((double)cols * f.height), 1.0, 0.2),
+          near((double)rows * f.width / ((double)cols * f.height), 1.0, 0.3),
           "%d x %d: %lu rows of %lu cells, nearly square, no gap", f.width, f.height, (unsigned long)rows,
           (unsigned long)cols);
   }
@@ -524,9 +525,9 @@ static void test_comes_and_goes(void)
   for (t = 0.0; t < 36.0; t += 1.0) {
     film(&s, t, t + 1.0);
     p = at_patch(&s.p[0]);
-    if (!first && p && p->result.confidence > 0.5) { first = t + 1.0; id = p->id; }
-    if (first && !gone && surest() < 0.3) gone = t + 1.0;
-    if (first && !gone && t > 18.0 && t < 21.0) CHECK(p != NULL && p->id == id, "still the same at %.0f s", t);
+    if (first < 1.0 && p && p->result.confidence > 0.5) { first = t + 1.0; id = p->id; }
+    if (first > 0.0 && gone < 1.0 && surest() < 0.3) gone = t + 1.0;
+    if (first > 0.0 && gone < 1.0 && t > 18.0 && t < 21.0) CHECK(p != NULL && p->id == id, "still the same at %.0f s", t);
   }
   CHECK(first >= 10.0 && first <= 18.0, "comes at 6 s, found at %.0f s", first);
   CHECK(gone >= 22.0 && gone <= 33.0, "leaves at 22 s, gone at %.0f s", gone);
@@ -718,7 +719,7 @@ static uint64_t hash_double(uint64_t h, double x)
 
 static void test_golden(void)
 {
-  const uint64_t golden = UINT64_C(0);
+  const uint64_t golden = UINT64_C(0x40cc01483287b853);
   uint64_t first = 0, h;
   int isa, equal = 1;
   TAP_EACH_ISA(isa) {
