@@ -35,8 +35,9 @@
      }
 
    LIMITS
-     Frame sides up to RPPG_MAX_SIDE; 8-bit formats only. The face box comes from the caller. Rates
-     from 36 to 240 bpm by default. Not a medical device, and not validated as one.
+     Frame sides up to RPPG_MAX_SIDE; 8-bit formats only. The face box comes from the caller, or
+     RPPG_FACE_AUTO finds pulses where people keep their places. Rates from 36 to 240 bpm by
+     default. Not a medical device, and not validated as one.
 
    CONVENTIONS
      x to the right, y down, pixel units. Channels are always in the order R, G, B (or Y, U, V),
@@ -74,6 +75,8 @@
                         the SNR, 10.1109/TBME.2013.2266196
      [Verkruysse2008]   Remote plethysmographic imaging using ambient light, Opt. Express 16(26),
                         GREEN, 10.1364/OE.16.021434
+     [Wang2018]         Full video pulse extraction, Biomed. Opt. Express 9(8): no detector, the frame
+                        weighs itself, there by colour, here by place, 10.1364/BOE.9.003898
      [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range
      [TaskForce1996]    Heart rate variability: standards of measurement, Circulation 93(5) and Eur.
                         Heart J. 17, 10.1161/01.CIR.93.5.1043
@@ -92,7 +95,8 @@
                         TBME 60(7), 10.1109/TBME.2013.2246160
 
    CHANGES
-     0.1.0  first release: frames, ROI sums, layouts, POS, CHROM, GREEN, session, confidence      */
+     0.1.0  first release: frames, ROI sums, layouts, POS, CHROM, GREEN, session, confidence,
+            search without a face box                                                           */
 #ifndef RPPG_H
 #define RPPG_H
 
@@ -431,6 +435,9 @@ typedef struct rppg_config {
   double max_gap_s;        /* 1: a longer time without a frame starts a new window */
   double bpm_min, bpm_max; /* 36, 240: the band, 20 <= bpm_min, 2 bpm_min <= bpm_max <= 300 */
   int smooth_boxes;        /* 20: face boxes to average, 1..64 */
+  int auto_cells;          /* 0: off. Cells of the grid for RPPG_FACE_AUTO, 12..1024; then one ROI
+                              that is found, and rate_hz is 15 by default */
+  double auto_step_s;      /* 1: seconds between two searches, up to 60 */
 } rppg_config;
 
 typedef enum rppg_source { RPPG_SOURCE_FFT = 0, RPPG_SOURCE_MODEL = 1 } rppg_source;
@@ -467,6 +474,8 @@ typedef struct rppg_result {
   unsigned flags;      /* rppg_flag */
 } rppg_result;
 
+struct rppg_finder;
+
 /* One face in one stream of frames. Two sessions share nothing. All fields are private. */
 typedef struct rppg_session {
   rppg_config cfg;
@@ -493,6 +502,9 @@ typedef struct rppg_session {
   double wave_end_s;              /* of wave, on the clock of the frames */
   unsigned flags;                 /* gathered since the last estimate */
   int started, begun, spectrum_ok;
+  struct rppg_finder *finder;     /* with auto_cells, else NULL */
+  double trust;                   /* factor of the confidence: 1 without a finder */
+  int auto_id;                    /* the person of the last estimate */
 } rppg_session;
 
 /* A flag's name as in JSON, or NULL for a value that is no single flag. */
@@ -514,7 +526,8 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
 /* Takes a frame.
 
    frame  in  any supported format, 1 to 250 frames per second; not kept
-   face   in  box of the face in this frame's pixels, from any detector; NULL: none was found
+   face   in  box of the face in this frame's pixels, from any detector; NULL: none was found;
+             RPPG_FACE_AUTO in a session with auto_cells, which takes nothing else
    t_us   in  capture time in microseconds, any origin
 
    Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a bad box; RPPG_ERR_DATA without
@@ -802,6 +815,113 @@ RPPG_DEF size_t rppg_respiration_work(size_t n, double rate_hz);
    not finite (out untouched). Exact. Cost: some 300000 sines for 60 s.                           */
 RPPG_DEF rppg_status rppg_respiration(const float *wave, size_t n, double rate_hz,
                                       const rppg_resp_config *cfg, rppg_resp *out, double *work);
+
+/* ---- no face box: pulses in whole frames ----------------------------------------------------- */
+
+/* The frame is a grid. Each cell's colour is kept over the window; every step the cells are scored:
+   a pulse is a peak of the spectrum that neighbours share in phase, and skin is a colour. Cells of
+   one rhythm that hang together are one person; their colours, weighed by amplitude over noise
+   power, make one signal over the whole window, past included (after the idea of [Wang2018]). What
+   swings in brightness apart from its pulse is no skin: a lamp, a thing that moves.
+   People must keep their cells for most of a window: this replaces a detector for somebody before
+   a screen, in a bed, in a seat, not for walkers. A face should cover two by two cells or more.   */
+
+/* What rppg_push takes in place of a face box when rppg_config.auto_cells is not 0. */
+#define RPPG_FACE_AUTO ((const rppg_rect *)(uintptr_t)64)
+#define RPPG_AUTO_CELLS 192   /* a good number: 16 x 12 of a 4:3 frame */
+#define RPPG_AUTO_MAX_CELLS 1024
+#define RPPG_MAX_PEOPLE 8     /* at a time */
+
+typedef struct rppg_person {
+  int id;               /* 1, 2, ...: stays while the cells stay about the same */
+  rppg_rect box;        /* around the cells, pixels */
+  size_t cells;         /* how many */
+  double evidence;      /* coherence of the best 3 x 3 cells: 0..9, noise about 0.5 */
+  double glare;         /* light at this rate that is no blood, over the pulse: above 1.1 not to be
+                           believed, a pattern that moves or a lamp */
+  rppg_result result;   /* of the last search */
+  double trust, standing, track_bpm, track_var, track_s; /* private, as all that follow */
+  const float *weight;
+  unsigned reasons;
+  int unseen;
+} rppg_person;
+
+/* The search by itself, for frames without a session. All fields are private. */
+typedef struct rppg_finder {
+  rppg_config cfg;
+  size_t n, cells, rows, cols; /* samples of the window; cells of the grid, 0 before a frame */
+  size_t total, due, people, ghosts, bank; /* grid samples; of the next search; known persons */
+  rppg_person person[2 * RPPG_MAX_PEOPLE]; /* [people] found, [ghosts] of late */
+  rppg_session est;         /* of one signal */
+  rppg_rect *rects;         /* [cells], as all up to weight */
+  rppg_sums *sums;
+  float *now, *last, *mean, *part; /* [3] a cell */
+  double *sample;           /* [3] a cell */
+  float *norm, *skin, *phase, *peak;
+  uint16_t *bin;
+  uint8_t *taken;
+  float *weight;            /* [4 RPPG_MAX_PEOPLE][cells]: two banks, of which one is in use */
+  uint16_t *colour;         /* [n][cells][3] ring, 1/256 grey levels */
+  float *wave;              /* [cells][n] */
+  float *sine, *cosine, *sum; /* [n] */
+  rppg_frame like;          /* the newest frame; its pixels are not looked at again */
+  int64_t first_us, last_us, origin_us;
+  double last_s, interval_s, now_s;
+  unsigned flags;
+  int started, begun, next_id;
+} rppg_finder;
+
+/* Bytes that rppg_finder_init needs; 0 if it would refuse the config. With defaults (192 cells,
+   10 s, 15 samples per second) 353 KB, a session 375 KB; O(cells rate_hz window_s).              */
+RPPG_DEF size_t rppg_finder_mem_size(const rppg_config *cfg);
+
+/* Starts a search in the caller's block, which must outlive it and not move.
+
+   f    out  the finder; do not copy it
+   cfg  in   NULL: defaults. As for a session, but auto_cells = 0 is RPPG_AUTO_CELLS and rate_hz = 0
+             is 15; layout, parts and smooth_boxes do not count, CONTACT is refused. Grey frames
+             (RPPG_GRAY8) need method RPPG_GREEN
+
+   Returns RPPG_OK; RPPG_ERR_ARG for a field outside its range; RPPG_ERR_SPACE if mem_size is less
+   than rppg_finder_mem_size says. On error f is untouched.                                       */
+RPPG_DEF rppg_status rppg_finder_init(rppg_finder *f, const rppg_config *cfg, void *mem,
+                                      size_t mem_size);
+
+/* Takes a frame, and searches when a step is over.
+
+   frame  in  any supported format, 32 x 32 pixels or more; not kept
+   t_us   in  capture time in microseconds, any origin
+
+   Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_DATA for a smaller frame, or if t_us is
+   not after the last frame's. A frame of another size or format, a time that goes back and a gap
+   longer than max_gap_s start a new window.
+   Exact. Cost: every pixel once, O(cells); a search: POS and two FFTs a cell.                    */
+RPPG_DEF rppg_status rppg_finder_push(rppg_finder *f, const rppg_frame *frame, int64_t t_us);
+
+/* Who was found in the last search, the surest over the last searches first.
+
+   n  out  how many; 0 before the first search, or if nothing at all looks like a pulse
+
+   Returns an array [*n], good until the next push. A low confidence in it: nobody, perhaps.      */
+RPPG_DEF const rppg_person *rppg_finder_people(const rppg_finder *f, size_t *n);
+
+/* Weights of a person's cells.
+
+   person  in   index into the array of rppg_finder_people, else nothing is written
+   rows, cols  out  of the grid, as rppg_layout_grid cuts the frame
+   weight  out  [cap] row by row, the largest is 1, 0 outside the person
+
+   Returns rows * cols; writes as many as fit.                                                    */
+RPPG_DEF size_t rppg_finder_weights(const rppg_finder *f, size_t person, size_t *rows, size_t *cols,
+                                    float *weight, size_t cap);
+
+/* Forgets frames and people. */
+RPPG_DEF void rppg_finder_reset(rppg_finder *f);
+
+/* The same for a session with auto_cells: *n = 0 and NULL without. rppg_estimate is about the first
+   of them, from the newest frames and the weights of the last search; without anybody, about the
+   whole frame, flag RPPG_FLAG_NO_FACE, with no confidence worth the name.                        */
+RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n);
 
 #ifdef __cplusplus
 }
@@ -2292,7 +2412,12 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
   size_t i;
   memset(c, 0, sizeof *c);
   if (cfg) *c = *cfg;
-  c->rate_hz = rppg__or(c->rate_hz, 30.0);
+  c->rate_hz = rppg__or(c->rate_hz, c->auto_cells ? 15.0 : 30.0);
+  c->auto_step_s = rppg__or(c->auto_step_s, 1.0);
+  if (c->auto_cells && (c->auto_cells < 12 || c->auto_cells > RPPG_AUTO_MAX_CELLS ||
+                        c->method == RPPG_CONTACT || !(c->auto_step_s >= 0.1) ||
+                        c->auto_step_s > 60.0))
+    return 0;
   c->window_s = rppg__or(c->window_s, 10.0);
   c->min_window_s = rppg__or(c->min_window_s, c->window_s < 5.0 ? c->window_s : 5.0);
   c->max_gap_s = rppg__or(c->max_gap_s, 1.0);
@@ -2319,6 +2444,7 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   size_t i, pulse_size, fft_size;
   void *fft_mem, *pulse_mem;
   s->rois = s->cfg.parts ? s->cfg.n_parts : rppg_layout_size(s->cfg.layout);
+  if (s->cfg.auto_cells) s->rois = 1;
   s->channels = 3 * s->rois;
   s->signals = s->cfg.method == RPPG_CONTACT ? s->channels : s->rois;
   s->n = (size_t)(s->cfg.window_s * s->cfg.rate_hz + 0.5);
@@ -2353,6 +2479,13 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
     pulse_mem = rppg__take(a, pulse_size, 1);
     if (pulse_mem) rppg_pulse_init(&s->pulses[i], &pc, pulse_mem, pulse_size);
   }
+  if (s->cfg.auto_cells) {
+    const size_t size = rppg_finder_mem_size(&s->cfg);
+    void *mem;
+    s->finder = (rppg_finder *)rppg__take(a, 1, sizeof *s->finder);
+    mem = rppg__take(a, size, 1);
+    if (mem && rppg_finder_init(s->finder, &s->cfg, mem, size) != RPPG_OK) return RPPG_ERR_ARG;
+  }
   if (a->failed) return RPPG_ERR_SPACE;
   return a->counting ? RPPG_OK : rppg_dsp_fft_init(&s->fft, &fc, fft_mem, fft_size);
 }
@@ -2378,6 +2511,7 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
   if (mem_size < rppg_mem_size(cfg)) return RPPG_ERR_SPACE;
   status = rppg__session_layout(&q, &a);
   if (status != RPPG_OK) return status;
+  q.trust = 1.0;
   if (q.cfg.parts) {
     for (i = 0; i < q.rois; i++) q.parts[i] = q.cfg.parts[i];
     q.cfg.parts = q.parts;
@@ -2407,6 +2541,7 @@ RPPG_DEF void rppg_reset(rppg_session *s)
   s->flags = 0;
   s->track_bpm = s->track_var = 0.0;
   s->begun = 0;
+  if (s->finder) rppg_finder_reset(s->finder);
 }
 
 /* ---- session: frames to the grid ------------------------------------------------------------- */
@@ -2497,6 +2632,7 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
 {
   rppg_status status;
   size_t i;
+  if (s->finder) return RPPG_ERR_ARG;
   for (i = 0; i < s->channels; i++)
     if (!rppg__finite((double)rgb[i])) {
       s->flags |= RPPG_FLAG_BAD_FRAME;
@@ -2508,6 +2644,9 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
   rppg__push_now(s, t_us);
   return status;
 }
+
+static rppg_status rppg__push_auto(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
+                                   int64_t t_us);
 
 /* The frame's ROIs and their mean colours into s->now. A ROI that lies outside keeps its last
    colour, and so shows no pulse; RPPG_ERR_DATA if all do.                                        */
@@ -2540,6 +2679,7 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
     s->flags |= RPPG_FLAG_BAD_FRAME;
     return status;
   }
+  if (s->finder || face == RPPG_FACE_AUTO) return rppg__push_auto(s, frame, face, t_us);
   time_status = rppg__time(s, t_us);
   if (time_status != RPPG_OK && s->started) return time_status;
   status = face ? rppg__measure(s, frame, face) : RPPG_ERR_DATA;
@@ -2755,7 +2895,7 @@ static double rppg__track(rppg_session *s, double t_s, double bpm, double confid
   return s->track_bpm;
 }
 
-RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
+static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
 {
   const size_t m = s->total < s->n ? s->total : s->n;
   const double seconds = (double)m / s->cfg.rate_hz;
@@ -2820,6 +2960,7 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   }
   if (r.flags & RPPG_FLAG_MOTION) r.confidence *= 0.7;
   if (r.flags & RPPG_FLAG_STATIC) r.confidence *= 0.1;
+  r.confidence *= s->trust;
   r.tracked_bpm = rppg__track(s, r.t_s, r.hr_bpm, r.confidence);
   *out = r;
   return RPPG_OK;
@@ -3698,6 +3839,705 @@ RPPG_DEF rppg_status rppg_respiration(const float *wave, size_t n, double rate_h
   }
   *out = r;
   return RPPG_OK;
+}
+
+/* ---- no face box: set-up --------------------------------------------------------------------- */
+
+/* Replaces zeros by the finder's defaults; 0 if a field is outside its range. */
+static int rppg__finder_config(rppg_config *c, const rppg_config *cfg)
+{
+  rppg_config q;
+  memset(&q, 0, sizeof q);
+  if (cfg) q = *cfg;
+  q.parts = NULL;
+  q.layout = RPPG_LAYOUT_WHOLE;
+  q.smooth_boxes = 0;
+  if (!q.auto_cells) q.auto_cells = RPPG_AUTO_CELLS;
+  return rppg__config(c, &q);
+}
+
+/* The one layout of the block; counts, or hands out the pointers. */
+static rppg_status rppg__finder_layout(rppg_finder *f, rppg__arena *a)
+{
+  const size_t cells = (size_t)f->cfg.auto_cells;
+  rppg_config one = f->cfg;
+  size_t est_size;
+  void *est_mem;
+  one.auto_cells = 0;
+  f->n = (size_t)(f->cfg.window_s * f->cfg.rate_hz + 0.5);
+  f->rects = (rppg_rect *)rppg__take(a, cells, sizeof *f->rects);
+  f->sums = (rppg_sums *)rppg__take(a, cells, sizeof *f->sums);
+  f->now = (float *)rppg__take(a, 3 * cells, sizeof(float));
+  f->last = (float *)rppg__take(a, 3 * cells, sizeof(float));
+  f->mean = (float *)rppg__take(a, 3 * cells, sizeof(float));
+  f->part = (float *)rppg__take(a, 3 * cells, sizeof(float));
+  f->sample = (double *)rppg__take(a, 3 * cells, sizeof(double));
+  f->norm = (float *)rppg__take(a, cells, sizeof(float));
+  f->skin = (float *)rppg__take(a, cells, sizeof(float));
+  f->phase = (float *)rppg__take(a, cells, sizeof(float));
+  f->peak = (float *)rppg__take(a, cells, sizeof(float));
+  f->bin = (uint16_t *)rppg__take(a, cells, sizeof(uint16_t));
+  f->taken = (uint8_t *)rppg__take(a, cells, 1);
+  f->weight = (float *)rppg__take(a, 4 * RPPG_MAX_PEOPLE * cells, sizeof(float));
+  f->colour = (uint16_t *)rppg__take(a, 3 * cells * f->n, sizeof(uint16_t));
+  f->wave = (float *)rppg__take(a, cells * f->n, sizeof(float));
+  f->sine = (float *)rppg__take(a, f->n, sizeof(float));
+  f->cosine = (float *)rppg__take(a, f->n, sizeof(float));
+  f->sum = (float *)rppg__take(a, f->n, sizeof(float));
+  est_size = rppg_mem_size(&one);
+  est_mem = rppg__take(a, est_size, 1);
+  if (a->failed) return RPPG_ERR_SPACE;
+  return a->counting ? RPPG_OK : rppg_init(&f->est, &one, est_mem, est_size);
+}
+
+RPPG_DEF size_t rppg_finder_mem_size(const rppg_config *cfg)
+{
+  rppg_finder f;
+  rppg__arena a;
+  if (!rppg__finder_config(&f.cfg, cfg)) return 0;
+  rppg__arena_begin(&a, NULL, 0);
+  return rppg__finder_layout(&f, &a) == RPPG_OK ? rppg__arena_size(&a) : 0;
+}
+
+RPPG_DEF rppg_status rppg_finder_init(rppg_finder *f, const rppg_config *cfg, void *mem,
+                                      size_t mem_size)
+{
+  rppg_finder q;
+  rppg__arena a;
+  rppg_status status;
+  memset(&q, 0, sizeof q);
+  if (!f || !mem || !rppg__finder_config(&q.cfg, cfg)) return RPPG_ERR_ARG;
+  rppg__arena_begin(&a, mem, mem_size);
+  if (mem_size < rppg_finder_mem_size(cfg)) return RPPG_ERR_SPACE;
+  status = rppg__finder_layout(&q, &a);
+  if (status != RPPG_OK) return status;
+  *f = q;
+  rppg_finder_reset(f);
+  return RPPG_OK;
+}
+
+/* Starts a new window with the next frame. */
+static void rppg__finder_restart(rppg_finder *f)
+{
+  f->total = f->people = f->ghosts = 0;
+  f->started = 0;
+  f->due = (size_t)(f->cfg.min_window_s * f->cfg.rate_hz + 0.5);
+  if (f->due < rppg_pulse_window(f->cfg.rate_hz)) f->due = rppg_pulse_window(f->cfg.rate_hz);
+}
+
+RPPG_DEF void rppg_finder_reset(rppg_finder *f)
+{
+  rppg__finder_restart(f);
+  memset(&f->like, 0, sizeof f->like);
+  f->cells = f->rows = f->cols = 0;
+  f->flags = 0;
+  f->begun = 0;
+  f->next_id = 1;
+}
+
+/* ---- no face box: frames to cells ------------------------------------------------------------ */
+
+/* Cells as square as can be, auto_cells of them at most, none thinner than a pixel of chroma. */
+static void rppg__finder_grid(rppg_finder *f, const rppg_frame *frame)
+{
+  const double w = (double)frame->width, h = (double)frame->height;
+  const rppg_rect box = { 0, 0, frame->width, frame->height };
+  const size_t most = (size_t)f->cfg.auto_cells;
+  const double ratio = w > h ? w / h : h / w;
+  size_t along = (size_t)(rppg__sqrt((double)most * ratio) + 0.5), across; /* the longer side */
+  if (along > most) along = most;
+  if (along > 256) along = 256;
+  across = most / along;
+  f->cols = w > h ? along : across;
+  f->rows = w > h ? across : along;
+  if (f->cols > (size_t)frame->width / 2) f->cols = (size_t)frame->width / 2;
+  if (f->rows > (size_t)frame->height / 2) f->rows = (size_t)frame->height / 2;
+  f->cells = f->rows * f->cols;
+  rppg_layout_grid((int)f->rows, (int)f->cols, &box, f->rects);
+}
+
+/* Averages the line from the last frame's colours to this one's over the samples of the grid, as
+   the session does, and keeps them as 1/256 grey levels.                                        */
+static void rppg__finder_samples(rppg_finder *f, double t_s)
+{
+  const double dt = 1.0 / f->cfg.rate_hz, span = t_s - f->last_s;
+  const size_t channels = 3 * f->cells;
+  double from = f->last_s;
+  for (;;) {
+    const double end = (double)(f->total + 1) * dt, to = end < t_s ? end : t_s;
+    const double middle = (0.5 * (from + to) - f->last_s) / span, share = (to - from) / dt;
+    uint16_t *row = f->colour + (f->total % f->n) * channels;
+    size_t i;
+    for (i = 0; i < channels; i++) {
+      const double last = (double)f->last[i];
+      f->sample[i] += share * (last + middle * ((double)f->now[i] - last));
+    }
+    if (to < end) return;
+    for (i = 0; i < channels; i++) {
+      const double v = 256.0 * f->sample[i] + 0.5;
+      row[i] = (uint16_t)(v > 0.0 ? v < 65535.0 ? v : 65535.0 : 0.0);
+      f->sample[i] = 0.0;
+    }
+    f->total++;
+    from = to;
+  }
+}
+
+static void rppg__find(rppg_finder *f);
+
+RPPG_DEF rppg_status rppg_finder_push(rppg_finder *f, const rppg_frame *frame, int64_t t_us)
+{
+  rppg_status status = rppg_frame_check(frame);
+  double step_us;
+  size_t i;
+  int back;
+  if (status != RPPG_OK || frame->width < 32 || frame->height < 32) {
+    f->flags |= RPPG_FLAG_BAD_FRAME;
+    return status != RPPG_OK ? status : RPPG_ERR_DATA;
+  }
+  back = f->started && t_us <= f->last_us;
+  step_us = (double)((uint64_t)t_us - (uint64_t)f->last_us);
+  if (back || (f->started && step_us > f->cfg.max_gap_s * 1e6)) {
+    if (t_us != f->last_us) rppg__finder_restart(f);
+    f->flags |= RPPG_FLAG_TIME;
+    if (back) return RPPG_ERR_DATA;
+  }
+  if (f->like.width != frame->width || f->like.height != frame->height ||
+      f->like.format != frame->format || f->like.matrix != frame->matrix ||
+      f->like.range != frame->range) {
+    rppg__finder_restart(f);
+    rppg__finder_grid(f, frame);
+    f->like = *frame;
+  }
+  status = rppg_roi_sums(frame, f->rects, f->cells, f->sums);
+  for (i = 0; status == RPPG_OK && i < f->cells; i++)
+    status = rppg_sums_mean(frame, &f->sums[i], f->now + 3 * i);
+  if (status != RPPG_OK) return status;
+  if (!f->begun) f->origin_us = t_us;
+  f->begun = 1;
+  if (!f->started) {
+    f->started = 1;
+    f->first_us = t_us;
+    f->last_s = f->interval_s = 0.0;
+    memset(f->sample, 0, 3 * f->cells * sizeof *f->sample);
+  } else {
+    const double t_s = (double)((uint64_t)t_us - (uint64_t)f->first_us) * 1e-6;
+    f->interval_s += (f->interval_s > 0.0 ? 0.02 : 1.0) * ((t_s - f->last_s) - f->interval_s);
+    rppg__finder_samples(f, t_s);
+    f->last_s = t_s;
+  }
+  memcpy(f->last, f->now, 3 * f->cells * sizeof *f->last);
+  f->last_us = t_us;
+  if (f->total >= f->due) {
+    rppg__find(f);
+    f->due = f->total + (size_t)(f->cfg.auto_step_s * f->cfg.rate_hz + 0.5);
+  }
+  return RPPG_OK;
+}
+
+/* ---- no face box: one signal from weighted cells --------------------------------------------- */
+
+/* f->part: what each cell adds to the colour, so that each cell counts by its relative change.
+   weight NULL: the mean of the frame.                                                            */
+static void rppg__finder_parts(rppg_finder *f, const float *weight)
+{
+  double sum = 0.0, mean[3] = { 0.0, 0.0, 0.0 };
+  size_t i, c;
+  for (i = 0; i < f->cells && weight; i++) {
+    sum += (double)weight[i];
+    for (c = 0; c < 3; c++) mean[c] += (double)weight[i] * (double)f->mean[3 * i + c];
+  }
+  for (i = 0; i < f->cells; i++)
+    for (c = 0; c < 3; c++) {
+      float *part = &f->part[3 * i + c];
+      if (!weight) *part = (float)(1.0 / (double)f->cells);
+      else if (!(weight[i] > 0.0f)) *part = 0.0f;
+      else *part = (float)((double)weight[i] / sum * (mean[c] / sum / (double)f->mean[3 * i + c]));
+    }
+}
+
+/* The cells' window as the window of session s, whose grid is the same. */
+static void rppg__finder_replay(rppg_finder *f, const float *weight, rppg_session *s)
+{
+  const size_t m = f->total < f->n ? f->total : f->n;
+  size_t i, k;
+  rppg__finder_parts(f, weight);
+  rppg__restart(s);
+  s->started = s->begun = 1;
+  s->first_us = f->first_us;
+  s->last_us = f->last_us;
+  s->origin_us = f->origin_us;
+  s->interval_s = f->interval_s;
+  for (i = 0; i < m; i++) {
+    const uint16_t *row = f->colour + ((f->total - m + i) % f->n) * 3 * f->cells;
+    double rgb[3] = { 0.0, 0.0, 0.0 };
+    float now[3];
+    for (k = 0; k < f->cells; k++) {
+      const float *part = f->part + 3 * k;
+      if (!(part[0] > 0.0f)) continue;
+      rgb[0] += (double)part[0] * (double)row[3 * k];
+      rgb[1] += (double)part[1] * (double)row[3 * k + 1];
+      rgb[2] += (double)part[2] * (double)row[3 * k + 2];
+    }
+    for (k = 0; k < 3; k++) now[k] = (float)(rgb[k] / 256.0);
+    if (i > 0 && rppg__abs((double)now[1] - (double)s->last[1]) > 0.03 * (double)s->last[1])
+      s->jump_at = s->total + 1;
+    memcpy(s->last, now, sizeof now);
+    rppg__grid_sample(s, now);
+  }
+}
+
+/* ---- no face box: the search ----------------------------------------------------------------- */
+
+/* How much a mean colour is one of skin, light to dark, under any usual lamp: red over green over
+   blue, not a saturated paint. 0.1..1, as skin under odd light is still skin.                    */
+static double rppg__skin(const float *rgb)
+{
+  const double r = (double)rgb[0], g = (double)rgb[1], b = (double)rgb[2];
+  double red, paint, blue;
+  if (!(r > 8.0 && g > 4.0 && b > 2.0 && r < 252.0)) return 0.1;
+  red = (r / g - 0.95) / 0.15; /* 0 at equal, 1 from 1.1 */
+  paint = (3.0 - r / g) / 0.5; /* 1 up to 2.5 */
+  blue = (1.15 - b / g) / 0.15;
+  red = red < paint ? red : paint;
+  red = red < blue ? red : blue;
+  return red > 1.0 ? 1.0 : red > 0.1 ? red : 0.1;
+}
+
+/* Each cell's mean, skin and pulse; the pulse's power in the band, times frequency, becomes that of
+   a sine of amplitude 1. Cells without any change stay 0.                                        */
+static void rppg__find_waves(rppg_finder *f, size_t m, size_t lo, size_t hi)
+{
+  rppg_session *e = &f->est;
+  const double width = 1.5 * (double)e->fft_n / (double)m; /* bins of a sine's peak [Harris1978] */
+  size_t i, k, c;
+  for (i = 0; i < f->cells; i++) {
+    float *x = f->wave + i * f->n;
+    double mean[3] = { 0.0, 0.0, 0.0 }, power = 0.0;
+    size_t out = 0;
+    rppg_pulse_reset(e->pulses);
+    for (k = 0; k < m; k++) {
+      const uint16_t *at = f->colour + ((f->total - m + k) % f->n) * 3 * f->cells + 3 * i;
+      float rgb[3];
+      for (c = 0; c < 3; c++) {
+        rgb[c] = (float)at[c] * (1.0f / 256.0f);
+        mean[c] += (double)rgb[c] / (double)m;
+      }
+      out += (size_t)rppg_pulse_push(e->pulses, rgb, x + out);
+    }
+    rppg_pulse_tail(e->pulses, x + out);
+    for (c = 0; c < 3; c++) f->mean[3 * i + c] = (float)mean[c];
+    f->skin[i] = e->cfg.method >= RPPG_GREEN ? 1.0f : (float)rppg__skin(f->mean + 3 * i);
+    rppg__level(e, x, m);
+    rppg__spectrum_of(e, x, m, e->power);
+    for (k = lo; k <= hi; k++) power += (double)e->power[k] * (double)k;
+    f->norm[i] = (float)rppg__sqrt(power / width);
+    if (!(mean[0] > 1.0 && mean[1] > 1.0 && mean[2] > 1.0 && power > 1e-12)) f->norm[i] = 0.0f;
+    for (k = 0; k < m; k++) x[k] = f->norm[i] > 0.0f ? x[k] / f->norm[i] : 0.0f;
+  }
+}
+
+/* Highest peak of power times frequency inside the band; 0 if there is none. */
+static size_t rppg__find_peak(const float *power, size_t lo, size_t hi)
+{
+  size_t k, best = 0;
+  double height = 0.0;
+  for (k = lo + 1; k < hi; k++) {
+    const double h = (double)power[k] * (double)k;
+    if (h > height && power[k] >= power[k - 1] && power[k] >= power[k + 1]) {
+      best = k;
+      height = h;
+    }
+  }
+  return best;
+}
+
+/* The sum of the 3 x 3 cells around i by skin: noise keeps its power, a shared pulse has up to nine
+   times that of one cell. Peak height and its bin.                                               */
+static void rppg__find_seed(rppg_finder *f, size_t i, size_t m, size_t lo, size_t hi)
+{
+  const size_t row = i / f->cols, col = i % f->cols;
+  size_t r, c, k;
+  double square = 0.0;
+  memset(f->sum, 0, m * sizeof *f->sum);
+  for (r = row > 0 ? row - 1 : 0; r <= row + 1 && r < f->rows; r++)
+    for (c = col > 0 ? col - 1 : 0; c <= col + 1 && c < f->cols; c++) {
+      const size_t cell = r * f->cols + c;
+      const float s = f->skin[cell], *x = f->wave + cell * f->n;
+      if (!(f->norm[cell] > 0.0f)) continue;
+      square += (double)s * (double)s;
+      for (k = 0; k < m; k++) f->sum[k] += s * x[k];
+    }
+  f->peak[i] = 0.0f;
+  f->bin[i] = 0;
+  if (!(square > 0.0)) return;
+  rppg__spectrum_of(&f->est, f->sum, m, f->est.power);
+  k = rppg__find_peak(f->est.power, lo, hi);
+  f->bin[i] = (uint16_t)k;
+  f->peak[i] = (float)((double)f->est.power[k] * (double)k / square);
+}
+
+/* Tables that give amplitude and phase at a bin. */
+static void rppg__find_tables(rppg_finder *f, size_t bin, size_t m)
+{
+  const double scale = 4.0 / (double)m * rppg__sqrt((double)bin);
+  size_t k;
+  for (k = 0; k < m; k++) {
+    double s, c, hs, hc;
+    rppg__sincospi(2.0 * (double)k / (double)m, &hs, &hc);
+    rppg__sincospi(2.0 * (double)(bin * k % f->est.fft_n) / (double)f->est.fft_n, &s, &c);
+    f->sine[k] = (float)(scale * (0.5 - 0.5 * hc) * s);
+    f->cosine[k] = (float)(scale * (0.5 - 0.5 * hc) * c);
+  }
+}
+
+static void rppg__find_phasor(const rppg_finder *f, const float *x, size_t m, double *re,
+                              double *im)
+{
+  float a, b;
+  rppg_dsp_xcorr(x, f->cosine, m, 0, &a);
+  rppg_dsp_xcorr(x, f->sine, m, 0, &b);
+  *re = (double)a;
+  *im = (double)b;
+}
+
+/* Part of cell i's amplitude that is in phase, half its own and half the mean of its 3 x 3. */
+static double rppg__find_blend(const rppg_finder *f, size_t i)
+{
+  const size_t row = i / f->cols, col = i % f->cols;
+  double sum = 0.0, n = 0.0;
+  size_t r, c;
+  for (r = row > 0 ? row - 1 : 0; r <= row + 1 && r < f->rows; r++)
+    for (c = col > 0 ? col - 1 : 0; c <= col + 1 && c < f->cols; c++) {
+      sum += (double)f->phase[r * f->cols + c];
+      n += 1.0;
+    }
+  return 0.5 * ((double)f->phase[i] + sum / n);
+}
+
+/* The cells in phase with f->sum at a bin that hang together with the seed, into weight [cells]:
+   amplitude over noise power of each; then their sum into f->sum. Returns their number.          */
+static size_t rppg__find_group(rppg_finder *f, size_t seed, size_t bin, size_t m, float *weight)
+{
+  double re, im, length, top;
+  size_t i, k, count = 1, before = 0;
+  rppg__find_tables(f, bin, m);
+  rppg__find_phasor(f, f->sum, m, &re, &im);
+  length = rppg__sqrt(re * re + im * im);
+  if (!(length > 0.0)) return 0;
+  for (i = 0; i < f->cells; i++) {
+    double x, y;
+    rppg__find_phasor(f, f->wave + i * f->n, m, &x, &y);
+    f->phase[i] = (float)((x * re + y * im) / length);
+    weight[i] = 0.0f;
+  }
+  top = rppg__find_blend(f, seed);
+  if (!(top > 0.0)) return 0;
+  weight[seed] = 1.0f;
+  while (count > before) { /* grows by the cells that touch */
+    before = count;
+    for (i = 0; i < f->cells; i++) {
+      const size_t col = i % f->cols;
+      const int touches = (col > 0 && weight[i - 1] > 0.0f) ||
+                          (col + 1 < f->cols && weight[i + 1] > 0.0f) ||
+                          (i >= f->cols && weight[i - f->cols] > 0.0f) ||
+                          (i + f->cols < f->cells && weight[i + f->cols] > 0.0f);
+      if (weight[i] > 0.0f || !touches || f->taken[i] == 2 || !(f->norm[i] > 0.0f) ||
+          !(f->phase[i] > 0.0f) || rppg__find_blend(f, i) < 0.4 * top)
+        continue;
+      weight[i] = 1.0f;
+      count++;
+    }
+  }
+  memset(f->sum, 0, m * sizeof *f->sum);
+  for (i = 0, count = 0; i < f->cells; i++) {
+    const double a = (double)f->phase[i];
+    float v;
+    if (!(weight[i] > 0.0f)) continue;
+    v = a > 0.0 ? (float)(a / (1.1 - (a * a < 1.0 ? a * a : 1.0))) : 0.0f;
+    weight[i] = v > 0.0f ? v / f->norm[i] : 0.0f;
+    count += v > 0.0f;
+    for (k = 0; k < m && v > 0.0f; k++) f->sum[k] += v * f->wave[i * f->n + k];
+  }
+  return count;
+}
+
+/* Brightness of the group's cells, each for itself, at its rate, as far as it does not go with the
+   blood, over the swing of the pulse. Blood darkens every cell alike, by about as much as it
+   colours it: 0 to 0.8 in faces. A pattern that moves darkens here and brightens there, a lamp
+   brightens: 1.3 to 3 and 20 (renderings and a nodding photograph). f->sum is lost.              */
+static double rppg__find_glare(rppg_finder *f, size_t m, const float *weight)
+{
+  double light = 0.0, pulse = 0.0, both = 0.0, rest;
+  size_t i, k;
+  for (i = 0; i < f->cells; i++) {
+    const float *mean = f->mean + 3 * i;
+    const double w = (double)weight[i];
+    double re, im, p_re, p_im;
+    if (!(w > 0.0)) continue;
+    for (k = 0; k < m; k++) {
+      const uint16_t *at = f->colour + ((f->total - m + k) % f->n) * 3 * f->cells + 3 * i;
+      f->sum[k] = ((float)at[0] / mean[0] + (float)at[1] / mean[1] + (float)at[2] / mean[2]) *
+                  (1.0f / 768.0f); /* 1/256 grey levels; mean of three */
+    }
+    rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, f->sum, m, f->sum);
+    rppg__find_phasor(f, f->sum, m, &re, &im);
+    rppg__find_phasor(f, f->wave + i * f->n, m, &p_re, &p_im);
+    p_re *= (double)f->norm[i];
+    p_im *= (double)f->norm[i];
+    light += w * w * (re * re + im * im);
+    pulse += w * w * (p_re * p_re + p_im * p_im);
+    both += w * w * (re * p_re + im * p_im);
+  }
+  if (!(pulse > 0.0)) return 0.0;
+  if (both < 0.0) both = 0.0; /* our pulses rise with green, as brightness does */
+  rest = light - both / pulse * both;
+  return rppg__sqrt(rest > 0.0 ? rest / pulse : 0.0);
+}
+
+/* Smallest box around the cells that matter. */
+static rppg_rect rppg__find_box(const rppg_finder *f, const float *weight)
+{
+  rppg_rect box = { 0, 0, 0, 0 };
+  size_t i;
+  for (i = 0; i < f->cells; i++) {
+    const rppg_rect *r = &f->rects[i];
+    if (!(weight[i] > 0.0f)) continue;
+    if (box.w == 0) { box = *r; continue; }
+    if (r->x < box.x) { box.w += box.x - r->x; box.x = r->x; }
+    if (r->y < box.y) { box.h += box.y - r->y; box.y = r->y; }
+    if (r->x + r->w > box.x + box.w) box.w = r->x + r->w - box.x;
+    if (r->y + r->h > box.y + box.h) box.h = r->y + r->h - box.y;
+  }
+  return box;
+}
+
+/* Share of the smaller one's cells that both have. */
+static double rppg__find_overlap(const rppg_finder *f, const float *a, const float *b)
+{
+  size_t i, na = 0, nb = 0, both = 0;
+  for (i = 0; i < f->cells; i++) {
+    na += a[i] > 0.0f;
+    nb += b[i] > 0.0f;
+    both += a[i] > 0.0f && b[i] > 0.0f;
+  }
+  return both ? (double)both / (double)(na < nb ? na : nb) : 0.0;
+}
+
+/* Rate and confidence of a person from the present window and these weights. */
+static void rppg__find_rate(rppg_finder *f, rppg_person *p, rppg_session *s)
+{
+  rppg__finder_replay(f, p ? p->weight : NULL, s);
+  s->trust = p ? p->trust : 0.1;
+  s->flags = p ? p->reasons : (unsigned)RPPG_FLAG_NO_FACE;
+}
+
+/* Names who was known before and forgets who has been away for five searches. */
+static void rppg__find_names(rppg_finder *f, const rppg_person *old, size_t n_old, float *bank)
+{
+  uint32_t gone = 0; /* bits of old that have a new place */
+  size_t i, k;
+  for (i = 0; i < f->people; i++) {
+    rppg_person *p = &f->person[i];
+    double best = 0.25;
+    size_t who = n_old;
+    for (k = 0; k < n_old; k++) {
+      const double share = gone >> k & 1u ? 0.0 : rppg__find_overlap(f, p->weight, old[k].weight);
+      if (share > best) { best = share; who = k; }
+    }
+    if (who < n_old) {
+      gone |= (uint32_t)1 << who;
+      p->id = old[who].id;
+      p->standing = old[who].standing;
+      p->track_bpm = old[who].track_bpm;
+      p->track_var = old[who].track_var;
+      p->track_s = old[who].track_s;
+    } else p->id = f->next_id++;
+  }
+  f->ghosts = 0;
+  for (k = 0; k < n_old && f->people + f->ghosts < 2 * RPPG_MAX_PEOPLE; k++) {
+    rppg_person *p = &f->person[f->people + f->ghosts];
+    float *weight = bank + (f->people + f->ghosts) * (size_t)f->cfg.auto_cells;
+    if (gone >> k & 1u || old[k].unseen >= 5) continue;
+    *p = old[k];
+    p->unseen++;
+    memcpy(weight, old[k].weight, f->cells * sizeof *weight);
+    p->weight = weight;
+    f->ghosts++;
+  }
+}
+
+static void rppg__find(rppg_finder *f)
+{
+  rppg_session *e = &f->est;
+  const size_t m = f->total < f->n ? f->total : f->n;
+  const double bin_hz = f->cfg.rate_hz / (double)e->fft_n, seconds = (double)m / f->cfg.rate_hz;
+  const size_t lo = (size_t)(f->cfg.bpm_min / 60.0 / bin_hz) + 1;
+  rppg_person old[2 * RPPG_MAX_PEOPLE];
+  const size_t n_old = f->people + f->ghosts;
+  float *bank = f->weight + (f->bank ? 0 : 2 * RPPG_MAX_PEOPLE * (size_t)f->cfg.auto_cells);
+  double hi_hz = f->cfg.bpm_max / 60.0, noise, enough;
+  size_t hi, i, k, tries;
+  if (f->interval_s > 0.0 && hi_hz > 0.45 / f->interval_s) hi_hz = 0.45 / f->interval_s;
+  hi = (size_t)(hi_hz / bin_hz);
+  memcpy(old, f->person, sizeof old);
+  f->people = 0;
+  if (hi < lo + 4) return;
+  rppg__find_waves(f, m, lo, hi);
+  for (i = 0; i < f->cells; i++) rppg__find_seed(f, i, m, lo, hi);
+  memset(f->taken, 0, f->cells);
+  /* The highest of so many peaks of noise: its share of the band, exponentially distributed. */
+  noise = (hi_hz - f->cfg.bpm_min / 60.0) * seconds / 1.5;
+  noise = rppg__log((double)f->cells * noise + 2.0) / noise;
+  enough = 1.0 + 2.2 * noise; /* renderings of 10 s: faces from 2.3 on, noise and lamps up to 1.5 */
+  for (tries = 0; tries < 4 * RPPG_MAX_PEOPLE && f->people < RPPG_MAX_PEOPLE; tries++) {
+    rppg_person *p = &f->person[f->people];
+    float *weight = bank + f->people * (size_t)f->cfg.auto_cells;
+    size_t seed = f->cells, bin, count = 0, again;
+    double evidence;
+    for (i = 0; i < f->cells; i++)
+      if (!f->taken[i] && f->bin[i] && (seed == f->cells || f->peak[i] > f->peak[seed])) seed = i;
+    if (seed == f->cells) break;
+    bin = f->bin[seed];
+    evidence = (double)f->peak[seed] * (0.6 + 0.4 * (double)f->skin[seed]);
+    if (evidence < (f->people ? 1.0 + noise : noise)) break;
+    rppg__find_seed(f, seed, m, lo, hi); /* f->sum */
+    for (again = 0; again < 3; again++) {
+      count = rppg__find_group(f, seed, bin, m, weight);
+      if (count == 0) break;
+      rppg__spectrum_of(e, f->sum, m, e->power);
+      if (rppg__find_peak(e->power, lo, hi)) bin = rppg__find_peak(e->power, lo, hi);
+    }
+    f->taken[seed] = 1;
+    if (count == 0) continue;
+    for (i = 0; i < f->cells; i++) { /* neither these cells nor their edge begin another person */
+      const size_t col = i % f->cols;
+      if (!(weight[i] > 0.0f)) continue;
+      for (k = 0; k < 9; k++) {
+        const size_t c = col + k % 3, r = i / f->cols + k / 3;
+        if (c < 1 || c > f->cols || r < 1 || r > f->rows) continue;
+        if (!f->taken[(r - 1) * f->cols + c - 1]) f->taken[(r - 1) * f->cols + c - 1] = 1;
+      }
+      f->taken[i] = 2;
+    }
+    f->people++;
+    memset(p, 0, sizeof *p);
+    p->weight = weight;
+    p->cells = count;
+    p->evidence = evidence;
+    p->glare = rppg__find_glare(f, m, weight);
+    p->box = rppg__find_box(f, weight);
+    p->reasons = evidence < enough ? (unsigned)RPPG_FLAG_NOISE : 0u;
+    p->trust = 1.0 / (1.0 + rppg__exp(-4.0 * (evidence - enough)));
+    if (e->cfg.method >= RPPG_GREEN) { /* brightness is all there is: a lamp lights everything */
+      for (i = 0, k = 0; i < f->cells; i++) k += f->norm[i] > 0.0f;
+      if (2 * count < k) continue;
+      p->reasons |= RPPG_FLAG_FLICKER;
+      p->trust *= 0.2;
+      continue;
+    }
+    if (p->glare > 1.1) p->reasons |= RPPG_FLAG_FLICKER;
+    p->trust /= 1.0 + rppg__exp(6.0 * (p->glare - 1.1));
+  }
+  rppg__find_names(f, old, n_old, bank);
+  f->bank = !f->bank;
+  for (i = 0; i < f->people; i++) {
+    rppg_person *p = &f->person[i];
+    rppg__find_rate(f, p, e);
+    e->track_bpm = p->track_bpm;
+    e->track_var = p->track_var;
+    e->track_s = p->track_s;
+    if (rppg_estimate(e, &p->result) != RPPG_OK) continue;
+    p->track_bpm = e->track_bpm;
+    p->track_var = e->track_var;
+    p->track_s = e->track_s;
+    p->standing = 0.7 * p->standing + 0.3 * p->result.confidence;
+  }
+  for (i = 1; i < f->people; i++) /* few: insertion */
+    for (k = i; k > 0 && f->person[k].standing > f->person[k - 1].standing; k--) {
+      const rppg_person swap = f->person[k];
+      f->person[k] = f->person[k - 1];
+      f->person[k - 1] = swap;
+    }
+}
+
+/* ---- no face box: what it saw ---------------------------------------------------------------- */
+
+RPPG_DEF const rppg_person *rppg_finder_people(const rppg_finder *f, size_t *n)
+{
+  *n = f->people;
+  return f->person;
+}
+
+RPPG_DEF size_t rppg_finder_weights(const rppg_finder *f, size_t person, size_t *rows, size_t *cols,
+                                    float *weight, size_t cap)
+{
+  float top = 0.0f;
+  size_t i;
+  *rows = f->rows;
+  *cols = f->cols;
+  if (person >= f->people) return 0;
+  for (i = 0; i < f->cells; i++)
+    if (f->person[person].weight[i] > top) top = f->person[person].weight[i];
+  for (i = 0; i < f->cells && i < cap; i++)
+    weight[i] = top > 0.0f ? f->person[person].weight[i] / top : 0.0f;
+  return f->cells;
+}
+
+RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n)
+{
+  *n = 0;
+  return s->finder ? rppg_finder_people(s->finder, n) : NULL;
+}
+
+/* ---- no face box: the session's side --------------------------------------------------------- */
+
+static rppg_status rppg__push_auto(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
+                                   int64_t t_us)
+{
+  rppg_finder *f = s->finder;
+  rppg_status status;
+  size_t i, c;
+  if (!f || face != RPPG_FACE_AUTO) {
+    s->flags |= RPPG_FLAG_NO_FACE;
+    return f && !face ? RPPG_ERR_DATA : RPPG_ERR_ARG;
+  }
+  status = rppg_finder_push(f, frame, t_us);
+  s->flags |= f->flags;
+  f->flags = 0;
+  s->started = f->started;
+  s->total = f->total;
+  if (!f->started) s->spectrum_ok = 0;
+  if (status != RPPG_OK) return status;
+  rppg__finder_parts(f, f->people ? f->person[0].weight : NULL);
+  memset(s->last, 0, 3 * sizeof *s->last);
+  for (i = 0; i < f->cells; i++)
+    for (c = 0; c < 3; c++) s->last[c] += f->part[3 * i + c] * f->now[3 * i + c];
+  if (f->people) s->rects[0] = f->person[0].box;
+  else memset(s->rects, 0, sizeof *s->rects);
+  return RPPG_OK;
+}
+
+/* Before an estimate: the window of the first person as the session's own. */
+static void rppg__auto_window(rppg_session *s)
+{
+  rppg_finder *f = s->finder;
+  const int id = f->people ? f->person[0].id : 0;
+  const unsigned flags = s->flags;
+  float last[3];
+  if (!f->started || (double)f->total < f->cfg.min_window_s * f->cfg.rate_hz) return;
+  memcpy(last, s->last, sizeof last);
+  rppg__find_rate(f, f->people ? &f->person[0] : NULL, s);
+  memcpy(s->last, last, sizeof last);
+  s->flags |= flags;
+  if (id != s->auto_id) s->track_var = 0.0;
+  s->auto_id = id;
+}
+
+RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
+{
+  if (s->finder) rppg__auto_window(s);
+  return rppg__estimate(s, out);
 }
 
 /* ---- pop ------------------------------------------------------------------------------------- */

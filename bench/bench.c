@@ -309,6 +309,33 @@ static void run_pulse(void)
   rppg_pulse_push(&pulses[0], skin[++turn & 3], &out);
 }
 
+/* ---- no face box: 192 cells of a 640x480 frame ------------------------------------------------- */
+
+static rppg_finder finder;
+static void *finder_mem;
+
+static double setup_finder(int format)
+{
+  rppg_config cfg;
+  size_t size;
+  int i;
+  setup_grid(format);
+  memset(&cfg, 0, sizeof cfg);
+  cfg.auto_step_s = 60.0;
+  size = rppg_finder_mem_size(&cfg);
+  free(finder_mem);
+  finder_mem = malloc(size);
+  if (finder_mem == NULL || rppg_finder_init(&finder, &cfg, finder_mem, size) != RPPG_OK) exit(1);
+  for (i = 0; i < 400; i++) {
+    frame.planes[0] = pixels + (size_t)(i % FRAMES) * 64;
+    rppg_finder_push(&finder, &frame, clock_us += 33333);
+  }
+  setup_grid(format);
+  return 1.0;
+}
+static void run_finder(void) { rppg_finder_push(&finder, &frame, clock_us += 33333); }
+static void run_find(void) { rppg__find(&finder); }
+
 /* ---- cases: add yours here ------------------------------------------------------------------------------------ */
 
 typedef struct bench_case {
@@ -367,6 +394,9 @@ static const bench_case cases[] = {
   { "session_push/NV12", setup_session, RPPG_NV12, run_push, limit_push, "frame" },
   { "session_push/I420", setup_session, RPPG_I420, run_push, limit_push, "frame" },
   { "session_estimate", setup_session, RPPG_RGB24, run_estimate, NULL, "estimate" },
+  { "finder_push/RGB24", setup_finder, RPPG_RGB24, run_finder, run_sums, "frame" },
+  { "finder_push/NV12", setup_finder, RPPG_NV12, run_finder, run_sums, "frame" },
+  { "finder_search", setup_finder, RPPG_RGB24, run_find, NULL, "search" },
 };
 
 /* ---- timing ----------------------------------------------------------------------------------------------------- */

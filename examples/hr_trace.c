@@ -226,7 +226,7 @@ static void make_positive(trace *tr)
 static void print_result(const options *o, const rppg_result *r)
 {
   if (o->json) {
-    print_json(r, 0, NULL);
+    print_json(r, "", NULL);
     return;
   }
   printf("%8.1f s  %6.1f bpm  confidence %.2f  SNR %5.1f dB  ", r->t_s, r->hr_bpm, r->confidence,
@@ -286,7 +286,7 @@ int main(int argc, char **argv)
   if (!h.count) die(EXIT_INPUT, "%s: too short: %lu samples, no %g s without a gap", o.path, (unsigned long)tr.n, s.cfg.min_window_s);
   sum = history_summary(&h);
   if (o.json) {
-    print_json(&sum, 1, tr.bad_lines || refused ? "bad_samples" : NULL);
+    print_json(&sum, SUMMARY, tr.bad_lines || refused ? "bad_samples" : NULL);
   } else {
     size_t n;
     const float *wave = rppg_wave(&s, &n);

@@ -1,7 +1,7 @@
 /* hr_video.c - heart rate from a video file
 
    cc -O2 -I. examples/hr_video.c -o hr_video -lm
-   ffmpeg -i face.mp4 -f yuv4mpegpipe - | hr_video --face 85,60,350,420 -
+   ffmpeg -i face.mp4 -f yuv4mpegpipe - | hr_video -
    hr_video --face 112,53,96,125 --json --plot clip.svg clip.y4m
    hr_video --face 112,53,96,125 --fps 30 'frames/f_%04d.png'                                   */
 #if !defined(_WIN32) && !defined(_POSIX_C_SOURCE)
@@ -49,7 +49,7 @@ static const char usage[] =
   "  INPUT              clip.y4m, - for Y4M on standard input, or a numbered image pattern\n"
   "                     like frames/f_%04d.png (from 0 or 1, until one is missing)\n"
   "  --face x,y,w,h     the face in pixels, brows to chin and a little more on all sides;\n"
-  "                     without it, the middle of the frame\n"
+  "  --face auto        whoever in the frame has a pulse, several people too     (this)\n"
   "  --fps F            frames per second of images (30), or instead of the Y4M header's\n"
   "  --method M         pos, chrom, green, contact (finger on the lens)          (pos)\n"
   "  --window S         seconds an estimate looks back, 4 to 60                  (10)\n"
@@ -104,9 +104,8 @@ static options parse(int argc, char **argv)
     }
     else if (!strcmp(a, "--face")) {
       const char *v = option_value(argc, argv, &i);
-      if (!strcmp(v, "auto")) die(EXIT_USAGE, "--face auto is not in this version; give x,y,w,h");
-      o.face = option_box(v);
-      o.has_face = 1;
+      o.has_face = strcmp(v, "auto") != 0;
+      if (o.has_face) o.face = option_box(v);
     }
     else if (!strcmp(a, "--model")) die(EXIT_USAGE, "--model is not in this version");
     else if (a[0] == '-' && a[1]) die(EXIT_USAGE, "unknown option '%s' (see --help)", a);
@@ -322,14 +321,76 @@ static void csv_row(FILE *f, const rppg_session *s, double t_s, const rppg_resul
   fputc('\n', f);
 }
 
-static void print_human(const video *v, const rppg_session *s, const history *h, const rppg_result *sum)
+/* Everybody who was found, with what the estimates said about each. */
+enum { PEOPLE = 32 };
+typedef struct persons {
+  int count, id[PEOPLE];
+  history h[PEOPLE];
+  rppg_rect box[PEOPLE]; /* the last one */
+  rppg_result sum[PEOPLE];
+} persons;
+
+/* Members of a JSON line about a person. */
+static const char *person_members(int id, const rppg_rect *box, const char *more)
+{
+  static char text[160];
+  snprintf(text, sizeof text, ",\"person\":%d,\"face\":[%d,%d,%d,%d]%s", id, box->x, box->y, box->w, box->h, more);
+  return text;
+}
+
+/* Notes an estimate; those after the first PEOPLE go unseen. */
+static void persons_add(persons *all, int id, const rppg_rect *box, const rppg_result *r)
+{
+  int i = 0;
+  while (i < all->count && all->id[i] != id) i++;
+  if (i == PEOPLE) return;
+  if (i == all->count) {
+    memset(&all->h[i], 0, sizeof all->h[i]);
+    all->id[all->count++] = id;
+  }
+  all->box[i] = *box;
+  history_add(&all->h[i], r);
+}
+
+/* Summaries of those who were there in three estimates or more and are likely real; the surest of
+   all first. Leaves the number of such in count.                                                 */
+static void persons_sum(persons *all)
+{
+  int i, k, n = 0;
+  for (i = 0; i < all->count; i++) {
+    const rppg_result r = history_summary(&all->h[i]);
+    const int id = all->id[i];
+    const rppg_rect box = all->box[i];
+    const history h = all->h[i];
+    if (r.confidence < 0.3 || h.count < 3) continue;
+    for (k = n++; k > 0 && r.confidence * (double)h.count > all->sum[k - 1].confidence * (double)all->h[k - 1].count; k--) {
+      all->id[k] = all->id[k - 1];
+      all->box[k] = all->box[k - 1];
+      all->h[k] = all->h[k - 1];
+      all->sum[k] = all->sum[k - 1];
+    }
+    all->id[k] = id;
+    all->box[k] = box;
+    all->h[k] = h;
+    all->sum[k] = r;
+  }
+  all->count = n;
+}
+
+static void print_human(const video *v, const rppg_session *s, const history *h, const rppg_result *sum,
+                        const persons *all)
 {
   size_t n, i;
   const float *wave = rppg_wave(s, &n);
   float *rates = (float *)must_alloc(h->count * sizeof *rates);
+  int k;
   printf("%ld frames of %d x %d, %.1f s\n", v->count, v->frame.width, v->frame.height, sum->t_s);
   printf("%.1f bpm   confidence %.2f   SNR %.1f dB   ", sum->hr_bpm, sum->confidence, sum->snr_db);
   print_flags(stdout, sum->flags, NULL, "");
+  if (all->count) printf("  face %d,%d,%d,%d", all->box[0].x, all->box[0].y, all->box[0].w, all->box[0].h);
+  for (k = 1; k < all->count; k++)
+    printf("\n%.1f bpm   confidence %.2f   SNR %.1f dB     face %d,%d,%d,%d", all->sum[k].hr_bpm,
+           all->sum[k].confidence, all->sum[k].snr_db, all->box[k].x, all->box[k].y, all->box[k].w, all->box[k].h);
   printf("\npulse  ");
   print_sparkline(wave, n, 72);
   if (h->count > 4) {
@@ -343,16 +404,23 @@ static void print_human(const video *v, const rppg_session *s, const history *h,
 
 /* ---- main ----------------------------------------------------------------------------------------- */
 
+/* Whether to search: a finger on the lens is everywhere, and some frames are too small. */
+static int search(const options *o, const rppg_frame *f)
+{
+  return !o->has_face && o->method != RPPG_CONTACT && f->width >= 32 && f->height >= 32;
+}
+
 /* The box to use on this frame size: the given one, or the middle of the frame. */
 static rppg_rect face_box(const options *o, const rppg_frame *f)
 {
   rppg_rect r = o->face;
+  if (search(o, f)) return r;
   if (!o->has_face) {
     r.w = (f->width + 1) / 2;
     r.h = (f->height + 1) / 2;
     r.x = (f->width - r.w) / 2;
     r.y = (f->height - r.h) / 2;
-    fprintf(stderr, "hr_video: no --face: using the middle of the frame, %d,%d,%d,%d\n", r.x, r.y, r.w, r.h);
+    fprintf(stderr, "hr_video: no search here: using the middle of the frame, %d,%d,%d,%d\n", r.x, r.y, r.w, r.h);
   }
   if (r.x >= f->width || r.y >= f->height || r.x + r.w <= 0 || r.y + r.h <= 0)
     die(EXIT_INPUT, "--face %d,%d,%d,%d lies outside the %d x %d frame", r.x, r.y, r.w, r.h, f->width, f->height);
@@ -368,19 +436,22 @@ static void start(const options *o, const rppg_frame *f, rppg_session *s)
   cfg.window_s = o->window_s;
   cfg.bpm_min = o->bpm_min;
   cfg.bpm_max = o->bpm_max;
+  if (search(o, f)) cfg.auto_cells = RPPG_AUTO_CELLS;
   if (f->format == RPPG_GRAY8 && cfg.method < RPPG_GREEN)
     die(EXIT_USAGE, "a grey video has no colours: only --method green fits");
   start_session(s, &cfg);
 }
 
 /* Pushes every frame; an estimate every step as soon as the session has enough. */
-static void run(const options *o, video *v, rppg_session *s, history *h, FILE *csv)
+static void run(const options *o, video *v, rppg_session *s, history *h, persons *all, FILE *csv)
 {
   const int show = isatty(fileno(stderr)) && !o->json;
   double due_s = 0.0, t_s = 0.0;
   int64_t t_us, first_us = 0;
   rppg_rect face = { 0, 0, 0, 0 };
   rppg_result r;
+  const rppg_person *found;
+  size_t n = 0, i;
   while (video_next(v, &t_us)) {
     if (v->count == 1) {
       face = face_box(o, &v->frame);
@@ -388,13 +459,22 @@ static void run(const options *o, video *v, rppg_session *s, history *h, FILE *c
       first_us = t_us;
       if (csv) csv_header(csv, s);
     }
-    rppg_push(s, &v->frame, &face, t_us); /* what it refuses shows as a flag */
+    rppg_push(s, &v->frame, search(o, &v->frame) ? RPPG_FACE_AUTO : &face, t_us); /* refusals show as flags */
     t_s = ((double)t_us - (double)first_us) * 1e-6;
     if (t_s >= due_s - 1e-6 && rppg_estimate(s, &r) == RPPG_OK) {
       due_s = (floor(t_s / o->step_s + 1e-6) + 1.0) * o->step_s;
       r.t_s = t_s;
       history_add(h, &r);
-      if (o->json) print_json(&r, 0, NULL);
+      found = rppg_people(s, &n);
+      if (n) persons_add(all, found[0].id, &found[0].box, &r);
+      if (o->json) print_json(&r, n ? person_members(found[0].id, &found[0].box, "") : "", NULL);
+      for (i = 1; i < n; i++) {
+        rppg_result other = found[i].result;
+        other.t_s = t_s;
+        persons_add(all, found[i].id, &found[i].box, &other);
+        if (o->json && other.confidence >= 0.3)
+          print_json(&other, person_members(found[i].id, &found[i].box, ""), NULL);
+      }
       if (show) fprintf(stderr, "\r%8.1f s  %6.1f bpm  confidence %.2f ", r.t_s, r.hr_bpm, r.confidence);
     }
     if (csv) csv_row(csv, s, t_s, h->count ? &h->at[h->count - 1] : NULL);
@@ -409,21 +489,28 @@ int main(int argc, char **argv)
   rppg_session s;
   rppg_result sum;
   history h = { NULL, 0, 0 };
+  static persons all;
   FILE *csv = NULL;
+  int i;
   program_name = "hr_video";
   o = parse(argc, argv);
   if (o.plot) must_close(must_create(o.plot), o.plot); /* better now than after an hour */
   if (o.csv) csv = must_create(o.csv);
   video_open(&v, &o);
-  run(&o, &v, &s, &h, csv);
+  run(&o, &v, &s, &h, &all, csv);
   if (csv) must_close(csv, o.csv);
   if (!v.count) die(EXIT_INPUT, "%s: %s", v.name, v.trouble ? v.trouble : "no frames in it");
   if (!h.count)
     die(EXIT_INPUT, "%s: %s%stoo short: %ld frames, less than %g s without a gap", v.name,
         v.trouble ? v.trouble : "", v.trouble ? ", and " : "", v.count, s.cfg.min_window_s);
-  sum = history_summary(&h);
-  if (o.json) print_json(&sum, 1, v.trouble ? "cut_off" : NULL);
-  else print_human(&v, &s, &h, &sum);
+  persons_sum(&all);
+  sum = all.count ? all.sum[0] : history_summary(&h);
+  for (i = 1; i < all.count && o.json; i++)
+    print_json(&all.sum[i], person_members(all.id[i], &all.box[i], ",\"whole_clip\":true"), NULL);
+  if (o.json)
+    print_json(&sum, all.count ? person_members(all.id[0], &all.box[0], SUMMARY) : SUMMARY,
+                    v.trouble ? "cut_off" : NULL);
+  else print_human(&v, &s, &h, &sum, &all);
   must_close(stdout, "standard output");
   if (o.plot) write_plot(o.plot, &s, &h, &sum);
   if (v.trouble) die(EXIT_INPUT, "%s %s after %ld frames; those were measured", v.name, v.trouble, v.count);

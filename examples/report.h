@@ -97,13 +97,14 @@ static const char *source_name(rppg_source source)
   return source == RPPG_SOURCE_MODEL ? "model" : "fft";
 }
 
-/* One JSON object and a newline; summary: the last one, over the whole clip. */
-static void print_json(const rppg_result *r, int summary, const char *extra_flag)
+/* One JSON object and a newline. more: further members, each after a comma. */
+#define SUMMARY ",\"summary\":true" /* of the last line, over the whole clip */
+static void print_json(const rppg_result *r, const char *more, const char *extra_flag)
 {
   printf("{\"t\":%.3f,\"hr_bpm\":%.2f,\"confidence\":%.3f,\"snr_db\":%.2f,\"source\":\"%s\","
          "\"flags\":[", r->t_s, r->hr_bpm, r->confidence, r->snr_db, source_name(r->source));
   print_flags(stdout, r->flags, extra_flag, "\"");
-  printf("]%s}\n", summary ? ",\"summary\":true" : "");
+  printf("]%s}\n", more);
 }
 
 /* ---- the estimates of a clip ------------------------------------------------------------------- */
