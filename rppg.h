@@ -46,7 +46,7 @@
 
    MEMORY  ERRORS  THREADS
      Nothing is allocated. A session lives in the caller's block: rppg_mem_size, rppg_init. Pixel
-     functions use at most 8 KB of stack (masks: 14 KB) and never copy a frame.
+     functions use at most 8 KB of stack and never copy a frame.
      Functions that meet foreign data (frames, rectangles, face boxes, times) check it and return a
      status; unless said otherwise, outputs are untouched when it is not RPPG_OK.
      No function has state of its own: objects of different threads are independent.
@@ -228,7 +228,7 @@ typedef struct rppg_skin { int cb_min, cb_max, cr_min, cr_max; } rppg_skin;
    Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a NULL, a bad window, or a mask
    stride shorter than the rectangle; RPPG_ERR_UNSUPPORTED for a gate on grey or Bayer;
    RPPG_ERR_DATA and all zero if nothing passed.
-   Exact. Cost: O(pixels), about 3 times rppg_roi_sums; a gate about 5 ns a pixel. 14 KB of stack. */
+   Exact. Cost: O(pixels), about twice rppg_roi_sums; a gate about 5 ns a pixel. 4 KB of stack.   */
 RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
                                     const uint8_t *mask, ptrdiff_t stride, const rppg_skin *skin,
                                     rppg_sums *out);
@@ -669,6 +669,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_shl(a,k)   _mm512_maskz_slli_epi32(0xffff, a, k) /* the plain one warns */
 #  define rppg__vu_shr(a,k)   _mm512_maskz_srli_epi32(0xffff, a, k) /* in g++, bug 105593 */
 #  define rppg__vu_odd(a)     _mm512_srli_epi16(a, 8)
+#  define rppg__vu_all(x)     _mm512_set1_epi8((char)(x))
 #  define rppg__vu_and(a,b)   _mm512_and_si512(a, b)
 #  define rppg__vu_or(a,b)    _mm512_or_si512(a, b)
 #  define rppg__vu_set(a)     _mm512_movm_epi8(_mm512_test_epi8_mask(a, a)) /* 255 where not 0 */
@@ -683,6 +684,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_shl(a,k)   _mm256_slli_epi32(a, k)
 #  define rppg__vu_shr(a,k)   _mm256_srli_epi32(a, k)
 #  define rppg__vu_odd(a)     _mm256_srli_epi16(a, 8)
+#  define rppg__vu_all(x)     _mm256_set1_epi8((char)(x))
 #  define rppg__vu_and(a,b)   _mm256_and_si256(a, b)
 #  define rppg__vu_or(a,b)    _mm256_or_si256(a, b)
 #  define rppg__vu_set(a)     rppg__vu_none(rppg__vu_none(a))
@@ -698,6 +700,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_shl(a,k)   _mm_slli_epi32(a, k)
 #  define rppg__vu_shr(a,k)   _mm_srli_epi32(a, k)
 #  define rppg__vu_odd(a)     _mm_srli_epi16(a, 8)
+#  define rppg__vu_all(x)     _mm_set1_epi8((char)(x))
 #  define rppg__vu_and(a,b)   _mm_and_si128(a, b)
 #  define rppg__vu_or(a,b)    _mm_or_si128(a, b)
 #  define rppg__vu_set(a)     rppg__vu_none(rppg__vu_none(a))
@@ -713,6 +716,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_shl(a,k)   vshlq_n_u32(a, k)
 #  define rppg__vu_shr(a,k)   vshrq_n_u32(a, k)
 #  define rppg__vu_odd(a)     vreinterpretq_u32_u16(vshrq_n_u16(vreinterpretq_u16_u32(a), 8))
+#  define rppg__vu_all(x)     vreinterpretq_u32_u8(vdupq_n_u8(x))
 #  define rppg__vu_and(a,b)   vandq_u32(a, b)
 #  define rppg__vu_or(a,b)    vorrq_u32(a, b)
 #  define rppg__vu_set(a)     rppg__vu_test(vreinterpretq_u8_u32(a))
@@ -728,6 +732,7 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_shl(a,k)   wasm_i32x4_shl(a, k)
 #  define rppg__vu_shr(a,k)   wasm_u32x4_shr(a, k)
 #  define rppg__vu_odd(a)     wasm_u16x8_shr(a, 8)
+#  define rppg__vu_all(x)     wasm_i8x16_splat(x)
 #  define rppg__vu_and(a,b)   wasm_v128_and(a, b)
 #  define rppg__vu_or(a,b)    wasm_v128_or(a, b)
 #  define rppg__vu_set(a)     wasm_i8x16_ne(a, wasm_i32x4_splat(0))
@@ -742,22 +747,36 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_shl(a,k)   ((a) << (k))
 #  define rppg__vu_shr(a,k)   ((a) >> (k))
 #  define rppg__vu_odd(a)     ((a) >> 8 & 0x00ff00ffu)
+#  define rppg__vu_all(x)     ((x) * 0x01010101u)
 #  define rppg__vu_and(a,b)   ((a) & (b))
 #  define rppg__vu_or(a,b)    ((a) | (b))
 #  define rppg__vu_set(a)     ((((((a) & 0x7f7f7f7fu) + 0x7f7f7f7fu) | (a)) >> 7 & 0x01010101u) * 255u)
 #endif
 
-/* Sixteen bytes d = s and (bytes i of m), where there is an instruction for it. */
+/* Sixteen bytes, where there is an instruction that picks bytes: of `a` by numbers in `i`. */
 #if RPPG__PASS == RPPG__AVX512 || RPPG__PASS == RPPG__AVX2
-#  define rppg__load128(p) _mm_loadu_si128((const __m128i *)(const void *)(p))
-#  define rppg__spread(d,s,m,i) \
-     _mm_storeu_si128((__m128i *)(void *)(d), _mm_and_si128(rppg__load128(s), \
-                      _mm_shuffle_epi8(rppg__load128(m), rppg__load128(i))))
-#elif defined(RPPG__BYTES_NEON) && defined(__aarch64__)
-#  define rppg__spread(d,s,m,i) vst1q_u8(d, vandq_u8(vld1q_u8(s), vqtbl1q_u8(vld1q_u8(m), vld1q_u8(i))))
-#elif RPPG__PASS == RPPG__SIMD128
-#  define rppg__spread(d,s,m,i) wasm_v128_store(d, wasm_v128_and(wasm_v128_load(s), \
-                                wasm_i8x16_swizzle(wasm_v128_load(m), wasm_v128_load(i))))
+#  define rppg__q             __m128i
+#  define rppg__q_zero()      _mm_setzero_si128()
+#  define rppg__q_load(p)     _mm_loadu_si128((const __m128i *)(const void *)(p))
+#  define rppg__q_store(p,a)  _mm_storeu_si128((__m128i *)(void *)(p), a)
+#  define rppg__q_add(a,b)    _mm_add_epi32(a, b)
+#  define rppg__q_and(a,b)    _mm_and_si128(a, b)
+#  define rppg__q_odd(a)      _mm_srli_epi16(a, 8)
+#  define rppg__q_pick(a,i)   _mm_shuffle_epi8(a, i)
+#elif (defined(RPPG__BYTES_NEON) && defined(__aarch64__)) || RPPG__PASS == RPPG__SIMD128
+#  define rppg__q             rppg__vu
+#  define rppg__q_zero        rppg__vu_zero
+#  define rppg__q_load        rppg__vu_load
+#  define rppg__q_store       rppg__vu_store
+#  define rppg__q_add         rppg__vu_add
+#  define rppg__q_and         rppg__vu_and
+#  define rppg__q_odd         rppg__vu_odd
+#  if defined(RPPG__BYTES_NEON)
+#    define rppg__q_pick(a,i) vreinterpretq_u32_u8(vqtbl1q_u8(vreinterpretq_u8_u32(a), \
+                                                              vreinterpretq_u8_u32(i)))
+#  else
+#    define rppg__q_pick(a,i) wasm_i8x16_swizzle(a, i)
+#  endif
 #endif
 
 /* ---- kernels, written once ------------------------------------------------------------------- */
@@ -833,21 +852,64 @@ RPPG__FN(void, rppg__columns)(const uint8_t *row, ptrdiff_t stride, int rows, in
   }
 }
 
-/* Sum of bytes begin .. end - 1 of `rows` <= 32 rows, each masked: mask[i % period] for the byte
-   begin + i, where mask is periodic over 72 bytes. `most` rows of masked bytes fit a byte.
-   end - begin <= CHUNK; `width` as above. */
-RPPG__FN(uint32_t, rppg__field)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end,
-                                int width, const uint8_t *mask, int period, int most)
+/* Sums of masked bytes at even and at odd places: of `rows` <= 64 rows of `count` vectors. Vectors
+   are added first, then `most` rows of that, which must fit a byte.
+   n = 1: sum[0], sum[1]: even and odd bytes, in lanes of 32 bits. n = 2: first as a byte's bits
+   0..1 plus its bits 4..5, where most is 5 at most, then, sum[2] and sum[3], as its bits 0..3. */
+RPPG__SUB(void, rppg__bits_of)(const uint8_t *p, ptrdiff_t stride, int rows, int count,
+                               const uint8_t *mask, int period, int n, int most, rppg__vu *sum)
+{
+  const rppg__vu zero = rppg__vu_zero(), low = rppg__vu_all(0x0f), two = rppg__vu_all(0x33);
+  rppg__vu t[2], all[2], odd[2];
+  int r, i, j, k;
+  all[0] = all[1] = odd[0] = odd[1] = zero;
+  for (r = 0; r < rows; r += most) {
+    t[0] = t[1] = zero;
+    RPPG__UNROLL
+    for (i = 0; i < most; i++) {
+      const uint8_t *q = p + (r + i) * stride;
+      rppg__vu x;
+      if (r + i >= rows) break;
+      x = rppg__vu_and(rppg__vu_load(q), rppg__vu_load(mask));
+      RPPG__UNROLL
+      for (j = 1; j < count; j++)
+        x = rppg__vu_add(x, rppg__vu_and(rppg__vu_load(q + j * RPPG__VU),
+                                         rppg__vu_load(mask + j * RPPG__VU % period)));
+      t[0] = rppg__vu_add(t[0], n == 1 ? x : rppg__vu_and(x, two));
+      if (n == 2) t[1] = rppg__vu_add(t[1], rppg__vu_and(x, low));
+    }
+    if (n == 2)
+      t[0] = rppg__vu_add(rppg__vu_and(t[0], low), rppg__vu_and(rppg__vu_shr(t[0], 4), low));
+    RPPG__UNROLL
+    for (k = 0; k < n; k++) { /* as in rppg__block */
+      all[k] = rppg__vu_add(all[k], t[k]);
+      odd[k] = rppg__vu_add(odd[k], rppg__vu_odd(t[k]));
+    }
+  }
+  RPPG__UNROLL
+  for (k = 0; k < 2 * n; k++) { /* from lanes of 16 bits */
+    const rppg__vu even = rppg__vu_sub(all[k >> 1], rppg__vu_shl(odd[k >> 1], 8));
+    const rppg__vu x = k & 1 ? odd[k >> 1] : even, high = rppg__vu_shr(x, 16);
+    sum[k] = rppg__vu_add(sum[k], rppg__vu_add(high, rppg__vu_sub(x, rppg__vu_shl(high, 16))));
+  }
+}
+
+/* The same for bytes begin .. end - 1 of `rows` <= 64 rows, end - begin <= CHUNK; `width` as above.
+   mask[i] is for byte begin + i and has a period, over 64 + 8 bytes. If n = 1, 2 rows of 4 vectors
+   fit a byte when added; if n = 2 the period is 5, so that 5 vectors do not meet. */
+RPPG__FN(void, rppg__bits)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end,
+                           int width, const uint8_t *mask, int period, int n,
+                           uint32_t total[2][2])
 {
   enum { W = RPPG__VU };
-  const rppg__vu zero = rppg__vu_zero();
-  rppg__vu sum = zero;
-  uint32_t lane[W / 4], total = 0;
+  rppg__vu sum[4];
+  uint32_t lane[W / 4];
   uint8_t rest[W];
-  int x, r, i;
-  for (x = begin; x < end && width >= W; x += W) {
+  int x, r, k, i, count;
+  sum[0] = sum[1] = sum[2] = sum[3] = rppg__vu_zero();
+  for (x = begin; x < end && width >= W; x += count * W) {
     const uint8_t *m = mask + (x - begin) % period, *p = row + x;
-    rppg__vu pairs = zero, bits;
+    count = end - x >= (3 + n) * W ? 3 + n : 1;
     if (x + W > end) { /* the last one must not leave the row, nor count what was or is not ours */
       const int at = x + W <= width ? x : width - W;
       memset(rest, 0, sizeof rest);
@@ -855,57 +917,100 @@ RPPG__FN(uint32_t, rppg__field)(const uint8_t *row, ptrdiff_t stride, int rows, 
       m = rest;
       p = row + at;
     }
-    bits = rppg__vu_load(m);
-    for (r = 0; r < rows; r += most) {
-      const int stop = rows - r < most ? rows : r + most;
-      rppg__vu t = zero, odd;
-      for (i = r; i < stop; i++) t = rppg__vu_add(t, rppg__vu_and(rppg__vu_load(p + i * stride), bits));
-      odd = rppg__vu_odd(t);
-      pairs = rppg__vu_add(pairs, rppg__vu_add(odd, rppg__vu_sub(t, rppg__vu_shl(odd, 8))));
-    }
-    {
-      const rppg__vu high = rppg__vu_shr(pairs, 16);
-      sum = rppg__vu_add(sum, rppg__vu_add(high, rppg__vu_sub(pairs, rppg__vu_shl(high, 16))));
-    }
+    if (n == 1 && count == 4) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, m, period, 1, 2, sum);
+    else if (n == 1) RPPG__CALL(rppg__bits_of)(p, stride, rows, 1, m, period, 1, 2, sum);
+    else if (count == 5) RPPG__CALL(rppg__bits_of)(p, stride, rows, 5, m, 5, 2, 5, sum);
+    else RPPG__CALL(rppg__bits_of)(p, stride, rows, 1, m, 5, 2, 5, sum);
+  }
+  for (k = 0; k < 4; k++) {
+    const int odd = rppg__big_endian() ? k ^ 1 : k; /* a scalar word's bytes 1 and 3 */
+    rppg__vu_store(lane, sum[k]);
+    total[odd >> 1][odd & 1] = 0;
+    for (i = 0; i < W / 4; i++) total[odd >> 1][odd & 1] += lane[i];
   }
   for (; x < end; x++) /* a frame narrower than a vector */
-    for (r = 0; r < rows; r++) total += row[r * stride + x] & mask[(x - begin) % period];
-  rppg__vu_store(lane, sum);
-  for (i = 0; i < W / 4; i++) total += lane[i];
-  return total;
+    for (r = 0; r < rows; r++) {
+      const uint32_t b = row[r * stride + x] & mask[(x - begin) % period];
+      total[0][(x - begin) & 1] += n == 1 ? b : (b & 3) + (b >> 4 & 3);
+      total[1][(x - begin) & 1] += b & 15;
+    }
 }
 
-/* In place, of n mask bytes and those of another row: 255 at the first pixel of each cell of
-   `pixels` (1, 2 or 4) of which any is set. n is a multiple of 64; what lies between is left. */
-RPPG__FN(void, rppg__any)(uint8_t *mask, const uint8_t *other, int n, int pixels)
+/* Of n <= TILE mask bytes of two rows, 255 into dst at the first pixel of each cell of `pixels`
+   (1, 2 or 4) of which any is set; what lies between is left, and zeros follow up to the next
+   multiple of 64 and 16 bytes more. Returns the number of such cells. */
+RPPG__FN(uint32_t, rppg__any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, int n, int pixels)
 {
+  enum { W = RPPG__VU };
   const int big = rppg__big_endian(); /* of a scalar word; vectors are little-endian */
+  uint8_t rest[2][W], first[W];
+  uint32_t lane[W / 4], count = 0;
+  rppg__vu sum = rppg__vu_zero(), one, odd;
   int i;
-  for (i = 0; i < n; i += RPPG__VU) {
-    rppg__vu x = rppg__vu_or(rppg__vu_load(mask + i), rppg__vu_load(other + i));
+  for (i = 0; i < W; i++) first[i] = i % 4 & (pixels - 1) ? 0 : 1;
+  one = rppg__vu_load(first);
+  for (i = 0; i < n; i += W) {
+    rppg__vu x;
+    if (i + W <= n) x = rppg__vu_or(rppg__vu_load(a + i), rppg__vu_load(b + i));
+    else {
+      memset(rest, 0, sizeof rest);
+      memcpy(rest[0], a + i, (size_t)(n - i));
+      memcpy(rest[1], b + i, (size_t)(n - i));
+      x = rppg__vu_or(rppg__vu_load(rest[0]), rppg__vu_load(rest[1]));
+    }
     x = rppg__vu_set(x);
     if (pixels > 1) x = rppg__vu_or(x, big ? rppg__vu_shl(x, 8) : rppg__vu_shr(x, 8));
     if (pixels > 2) x = rppg__vu_or(x, big ? rppg__vu_shl(x, 16) : rppg__vu_shr(x, 16));
-    rppg__vu_store(mask + i, x);
+    rppg__vu_store(dst + i, x);
+    sum = rppg__vu_add(sum, rppg__vu_and(x, one)); /* 120 times at most */
   }
+  memset(dst + i, 0, 64 + 16);
+  odd = rppg__vu_odd(sum);
+  rppg__vu_store(lane, rppg__vu_add(odd, rppg__vu_sub(sum, rppg__vu_shl(odd, 8))));
+  for (i = 0; i < W / 4; i++) count += (lane[i] & 0xffff) + (lane[i] >> 16);
+  return count;
 }
 
-/* dst = src where the cell is set: n bytes of cells of `bytes` bytes and `pixels` pixels, by a mask
-   as rppg__any makes it, with 16 bytes to spare. Writes up to n. */
-RPPG__FN(void, rppg__cover)(uint8_t *dst, const uint8_t *src, int n, const uint8_t *mask, int bytes,
-                            int pixels)
+/* Adds n bytes of set cells of `bytes` bytes and `pixels` pixels, by a mask as rppg__any makes it,
+   to total[i], where i modulo `bytes` is their place in the cell. `room` bytes of src may be read.
+   of[16]: where the mask of each byte is; 255, which picks 0, past the last whole cell.
+   Writes them to dst, with zeros for the others and 16 bytes to spare, if it is not NULL. */
+RPPG__FN(void, rppg__cover)(const uint8_t *src, int n, int room, const uint8_t *mask, int bytes,
+                            int pixels, const uint8_t *of, uint32_t total[16], uint8_t *dst)
 {
   int i = 0, b;
-#if defined(rppg__spread)
+#if defined(rppg__q)
   if (pixels <= bytes) { /* else the cells of 16 bytes have more than 16 pixels */
     const int cells = 16 / bytes, step = cells * bytes;
-    uint8_t of[16];
-    for (b = 0; b < 16; b++) of[b] = (uint8_t)(b / bytes * pixels);
-    for (; i + 16 <= n; i += step, mask += cells * pixels) rppg__spread(dst + i, src + i, mask, of);
+    const rppg__q place = rppg__q_load(of);
+    rppg__q all = rppg__q_zero(), odd = rppg__q_zero();
+    uint32_t a[4], o[4];
+    for (; i < n && i + 16 <= room; i += step, mask += cells * pixels) { /* at most 60 times */
+      const rppg__q x = rppg__q_and(rppg__q_load(src + i), rppg__q_pick(rppg__q_load(mask), place));
+      all = rppg__q_add(all, x);
+      odd = rppg__q_add(odd, rppg__q_odd(x));
+      if (dst != NULL) rppg__q_store(dst + i, x);
+    }
+    rppg__q_store(a, all);
+    rppg__q_store(o, odd);
+    for (b = 0; b < 4; b++) { /* as in rppg__block */
+      const uint32_t even = a[b] - (o[b] << 8);
+      total[4 * b] += even & 0xffff;
+      total[4 * b + 1] += o[b] & 0xffff;
+      total[4 * b + 2] += even >> 16;
+      total[4 * b + 3] += o[b] >> 16;
+    }
   }
+#else
+  (void)room;
+  (void)of;
 #endif
   for (; i < n; i += bytes, mask += pixels)
-    for (b = 0; b < bytes; b++) dst[i + b] = src[i + b] & mask[0];
+    for (b = 0; b < bytes; b++) {
+      const int x = src[i + b] & mask[0];
+      total[b] += (uint32_t)x;
+      if (dst != NULL) dst[i + b] = (uint8_t)x;
+    }
 }
 
 /* ---- end of pass ----------------------------------------------------------------------------- */
@@ -920,13 +1025,20 @@ RPPG__FN(void, rppg__cover)(uint8_t *dst, const uint8_t *src, int n, const uint8
 #undef rppg__vu_shl
 #undef rppg__vu_shr
 #undef rppg__vu_odd
+#undef rppg__vu_all
 #undef rppg__vu_and
 #undef rppg__vu_or
 #undef rppg__vu_set
 #undef rppg__vu_none
 #undef rppg__vu_test
-#undef rppg__load128
-#undef rppg__spread
+#undef rppg__q
+#undef rppg__q_zero
+#undef rppg__q_load
+#undef rppg__q_store
+#undef rppg__q_add
+#undef rppg__q_and
+#undef rppg__q_odd
+#undef rppg__q_pick
 #define RPPG__UNBIND
 #include "rppg_dsp.h"
 #endif /* RPPG__KERNELS */
@@ -940,17 +1052,18 @@ typedef struct rppg__kernels {
   void (*columns)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
                   int first, uint32_t *col);
   int unit; /* bytes: what begin and end of columns are multiples of; 16, 32 or 64 */
-  uint32_t (*field)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
-                    const uint8_t *mask, int period, int most);
-  void (*any)(uint8_t *mask, const uint8_t *other, int n, int pixels);
-  void (*cover)(uint8_t *dst, const uint8_t *src, int n, const uint8_t *mask, int bytes, int pixels);
+  void (*bits)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
+               const uint8_t *mask, int period, int n, uint32_t total[2][2]);
+  uint32_t (*any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, int n, int pixels);
+  void (*cover)(const uint8_t *src, int n, int room, const uint8_t *mask, int bytes, int pixels,
+                const uint8_t *of, uint32_t total[16], uint8_t *dst);
 } rppg__kernels;
 
 static const rppg__kernels rppg__table[] = {
-  { rppg__columns_base, 16, rppg__field_base, rppg__any_base, rppg__cover_base },
+  { rppg__columns_base, 16, rppg__bits_base, rppg__any_base, rppg__cover_base },
 #if defined(RPPG__DISPATCH)
-  { rppg__columns_avx2, 32, rppg__field_avx2, rppg__any_avx2, rppg__cover_avx2 },
-  { rppg__columns_avx512, 64, rppg__field_avx512, rppg__any_avx512, rppg__cover_avx512 },
+  { rppg__columns_avx2, 32, rppg__bits_avx2, rppg__any_avx2, rppg__cover_avx2 },
+  { rppg__columns_avx512, 64, rppg__bits_avx512, rppg__any_avx512, rppg__cover_avx512 },
 #endif
 };
 
@@ -1001,18 +1114,25 @@ static const rppg__format rppg__formats[RPPG__FORMAT_END] = {
 #undef RPPG__HI
 
 /* Samples that share a byte. The sum of a byte over many cells says nothing about its bits, but with
-   the sums of some masked bits beside it every sample follows, linearly. All is in units of 2^-unit,
-   so that the weights `to` are integers: RAW10's fifth byte is a + 4 b + 16 c + 64 d, the pixels' two
-   low bits, and a + c and b + d are wanted in units of 1/64:
-     64 (a + c) = 64 [a] + 4 [16 c]                64 (b + d) = 16 [4 b] + (all - [a] - [4 b] - [16 c])
-   RGB565: [B], the low byte, is B + 32 (G & 7), the high one is 8 R + (G >> 3), units of 1/32. */
-typedef struct rppg__bits { uint8_t at, mask, most; int16_t to[3]; } rppg__bits; /* most = 255 / mask */
-typedef struct rppg__packing { uint8_t unit, n; rppg__bits bits[3]; } rppg__packing;
+   sums of some bits beside it every sample follows, linearly; in units of 2^-unit the weights `to`
+   are integers. `to` is for what rppg__bits finds of byte & mask, [kind][even or odd place]; only in
+   RGB565 is the place not the same thing.
+   RGB565  the low byte is B + 32 (G & 7), the high one 8 R + (G >> 3): B and G >> 3 are found.
+   RAW10   the fifth byte is a + 4 b + 16 c + 64 d: a + c and a + 4 b are found, and
+           64 (b + d) = all - 16 (a + c) + 15 (a + 4 b).
+   RAW12   the third byte is a + 16 b: a is found. */
+typedef struct rppg__packing {
+  uint8_t unit, n, mask[5]; /* of rppg__bits: 2 * 4 * 31 and 5 * (3 + 3) fit */
+  int16_t to[2][2][3];
+} rppg__packing;
 static const rppg__packing rppg__packings[4] = {
-  /* none   */ { 0, 0, { { 0, 0, 0, { 0, 0, 0 } }, { 0, 0, 0, { 0, 0, 0 } }, { 0, 0, 0, { 0, 0, 0 } } } },
-  /* RGB565 */ { 5, 2, { { 0, 0x1f, 8, { 0, -1, 32 } }, { 1, 0x07, 36, { -4, 256, 0 } }, { 0, 0, 0, { 0, 0, 0 } } } },
-  /* RAW10  */ { 6, 3, { { 4, 0x03, 85, { 64, -1, 0 } }, { 4, 0x0c, 21, { 0, 15, 0 } }, { 4, 0x30, 5, { 4, -1, 0 } } } },
-  /* RAW12  */ { 4, 1, { { 2, 0x0f, 17, { 16, -1, 0 } }, { 0, 0, 0, { 0, 0, 0 } }, { 0, 0, 0, { 0, 0, 0 } } } }
+  { 0, 0, { 0, 0, 0, 0, 0 }, { { { 0, 0, 0 }, { 0, 0, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } },
+  /* RGB565 */ { 5, 1, { 0x1f, 0x07, 0, 0, 0 },
+                 { { { 0, -1, 32 }, { -4, 256, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } },
+  /* RAW10  */ { 6, 2, { 0, 0, 0, 0, 0x3f },
+                 { { { 64, -16, 0 }, { 64, -16, 0 } }, { { 0, 15, 0 }, { 0, 15, 0 } } } },
+  /* RAW12  */ { 4, 1, { 0, 0, 0x0f, 0, 0 },
+                 { { { 16, -1, 0 }, { 16, -1, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } }
 };
 
 static const rppg__format *rppg__format_of(const rppg_frame *f)
@@ -1064,9 +1184,8 @@ typedef struct rppg__view {
   ptrdiff_t stride;
   int row; /* bytes */
   rppg__plane p;
-  const rppg__packing *packing;
-  uint8_t channel[3];    /* of packing's `to` */
-  uint8_t mask[3][64 + 8]; /* of packing's bits, for rppg__field */
+  const rppg__packing *packing; /* and what rppg__bits wants of it; rows of `to` in this order: */
+  uint8_t swap, channel[3], mask[64 + 8];
 } rppg__view;
 
 static void rppg__look(const rppg_frame *frame, int k, rppg__view *v)
@@ -1092,10 +1211,13 @@ static void rppg__look(const rppg_frame *frame, int k, rppg__view *v)
   }
   v->packing = &rppg__packings[frame->format == RPPG_RGB565 ? 1 : frame->format == RPPG_RAW10 ? 2
                                                               : frame->format == RPPG_RAW12 ? 3 : 0];
-  for (i = 0; i < v->packing->n; i++) {
-    memset(v->mask[i], 0, sizeof v->mask[i]);
-    for (b = v->packing->bits[i].at ^ swap; b < (int)sizeof v->mask[i]; b += p->bytes)
-      v->mask[i][b] = v->packing->bits[i].mask;
+  v->swap = (uint8_t)swap;
+  if (v->packing->n) {
+    for (i = 0; i < p->bytes; i++) v->mask[i] = v->packing->mask[i ^ swap];
+    for (; i < (int)sizeof v->mask; i += b) { /* twice as long each time */
+      b = i < (int)sizeof v->mask - i ? i : (int)sizeof v->mask - i;
+      memcpy(v->mask + i, v->mask, (size_t)b);
+    }
   }
 }
 
@@ -1137,9 +1259,12 @@ static void rppg__collect(const uint32_t *col, int x, int end, const rppg__plane
   for (k = 0; k < head; k++) t[k] -= col[k * SIZE + (x >> 2)];
   for (; x < end; x += period) {
     const uint32_t *c = col + (x >> 2);
-    if (period == 12 && x + 12 <= end) {
+    if (x + period <= end) {
       RPPG__UNROLL
       for (k = 0; k < 12; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
+      if (period == 12) continue;
+      RPPG__UNROLL
+      for (k = 12; k < 20; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
     } else
       for (k = 0; k < period && x + k < end; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
   }
@@ -1157,12 +1282,15 @@ static void rppg__collect_bits(const rppg__kernels *kernels, const uint8_t *row,
                                int h, int x, int end, int width, const rppg__view *v,
                                uint64_t sum[3])
 {
-  int i, c;
-  for (i = 0; i < v->packing->n; i++) {
-    const rppg__bits *b = &v->packing->bits[i];
-    const int64_t t = kernels->field(row, stride, h, x, end, width, v->mask[i], v->p.bytes, b->most);
-    for (c = 0; c < 3; c++) sum[v->channel[c]] += (uint64_t)(t * b->to[c]);
-  }
+  const rppg__packing *q = v->packing;
+  uint32_t total[2][2];
+  int i, odd, c;
+  if (q->n == 0) return;
+  kernels->bits(row, stride, h, x, end, width, v->mask, v->p.bytes, q->n, total);
+  for (i = 0; i < q->n; i++)
+    for (odd = 0; odd < 2; odd++)
+      for (c = 0; c < 3; c++)
+        sum[v->channel[c]] += (uint64_t)((int64_t)total[i][odd] * q->to[i][odd ^ v->swap][c]);
 }
 
 /* Counts `cells` cells, and takes the sums from units of packing to whole values. */
@@ -1215,7 +1343,7 @@ static void rppg__plane_sums(const rppg__view *view, const rppg__box *box, int n
         used |= (~(uint64_t)0 << b->x0 / unit) & (~(uint64_t)0 >> (63 - (b->x1 - 1) / unit));
       }
       if (next > RPPG_MAX_SIDE) break;
-      if (view->packing->n) next = rppg__min(next, y + 32); /* to be read again while near */
+      if (view->packing->n) next = rppg__min(next, y + 64); /* to be read again while near */
       if (!going) memset(col, 0, sizeof col);
       for (u = 0; used >> u != 0; u = v) {
         while (!(used >> u & 1)) u++;
@@ -1408,23 +1536,30 @@ static int rppg__gate_passes(const rppg__gate *g, int x, int y)
   return a >= g->low[0] && a < g->high[0] && b >= g->low[1] && b < g->high[1];
 }
 
-enum { RPPG__TILE = 480, RPPG__TILE_ROW = 512, RPPG__TILE_ROWS = 8 }; /* 480: a multiple of 60 */
+enum { RPPG__TILE = 480 }; /* bytes and pixels at a time: a multiple of all cells */
 
-/* What of n pixels of row y from x on passes, as bytes; none outside of the rectangle's part
-   x0 .. x1 - 1, y0 .. y1 - 1 in the frame. mask is that of the frame's first pixel, if it had one. */
-static void rppg__pass_row(uint8_t *pass, int x, int n, int y, const rppg__box *in,
-                           const uint8_t *mask, ptrdiff_t stride, const rppg__gate *g)
+/* What of n pixels of row y from x on passes, as bytes; none outside of the rectangle's part `in`
+   of the frame. mask is that part's. In room[TILE], or where the mask is if that will do. */
+static const uint8_t *rppg__pass(uint8_t *room, int x, int n, int y, const rppg__box *in,
+                                 const uint8_t *mask, ptrdiff_t stride, const rppg__gate *g)
 {
   const int begin = rppg__max(x, in->x0), end = rppg__min(x + n, in->x1);
+  const uint8_t *row = mask;
   int i, ok = 0;
-  memset(pass, 0, RPPG__TILE_ROW);
-  if (y < in->y0 || y >= in->y1 || begin >= end) return;
-  if (mask) memcpy(pass + (begin - x), mask + (y - in->y0) * stride + (begin - in->x0), (size_t)(end - begin));
-  else memset(pass + (begin - x), 255, (size_t)(end - begin));
+  if (y < in->y0 || y >= in->y1) {
+    memset(room, 0, (size_t)n);
+    return room;
+  }
+  if (mask) row += (y - in->y0) * stride + (begin - in->x0);
+  if (mask && g == NULL && begin == x && end == x + n) return row;
+  memset(room, 0, (size_t)n);
+  if (mask) memcpy(room + (begin - x), row, (size_t)(end - begin));
+  else memset(room + (begin - x), 255, (size_t)(end - begin));
   for (i = begin; i < end && g; i++) {
     if (!g->half[1] || i == begin || (i & 1) == 0) ok = rppg__gate_passes(g, i, y);
-    if (!ok) pass[i - x] = 0;
+    if (!ok) room[i - x] = 0;
   }
+  return room;
 }
 
 RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
@@ -1432,7 +1567,6 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
                                     rppg_sums *out)
 {
   static const rppg_skin window = { 77, 127, 133, 173 };
-  enum { ROW = RPPG__TILE_ROW, ROWS = RPPG__TILE_ROWS };
   const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
   const rppg_status status = rppg_frame_check(frame);
   const rppg__format *f;
@@ -1441,9 +1575,9 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
   rppg__view v;
   rppg__gate gate;
   rppg_rect all;
-  uint32_t col[RPPG__CHUNK];
-  uint8_t tile[ROWS * ROW], pass[ROWS * ROW + 16], other[ROW], one[64 + 8];
-  int k, x, y, i, r;
+  uint8_t room[2][RPPG__TILE], set[RPPG__TILE + 2 * 64 + 16], tile[RPPG__TILE + 16], of[16];
+  uint32_t total[16];
+  int k, x, y, i;
   if (status != RPPG_OK) return status;
   if (out == NULL) return RPPG_ERR_ARG;
   f = rppg__format_of(frame);
@@ -1463,7 +1597,6 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
     rppg__gate_init(&gate, frame, skin);
   }
   memset(out, 0, sizeof *out);
-  memset(tile, 0, sizeof tile);
   memset(&pixel, 0, sizeof pixel);
   pixel.pixels = pixel.rows = pixel.bytes = 1;
   in = rppg__cut(rect, frame, &pixel);
@@ -1471,35 +1604,29 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
   if (mask) mask += (in.y0 - (ptrdiff_t)rect->y) * stride + (in.x0 - (ptrdiff_t)rect->x);
   for (k = 0; k < rppg__views(f); k++) {
     rppg__box b;
-    int chunk, bytes, pixels, n;
+    int chunk, bytes, pixels;
     rppg__look(frame, k, &v);
     bytes = v.p.bytes;
     pixels = v.p.pixels;
     chunk = pixels > bytes ? RPPG__TILE / pixels : RPPG__TILE; /* as many pixels at most */
     b = rppg__cut(rect, frame, &v.p);
-    memset(one, 0, sizeof one); /* counts the first pixel of each cell */
-    for (i = 0; i < (int)sizeof one; i += pixels) one[i] = 1;
+    for (i = 0; i < 16; i++) of[i] = (uint8_t)(i / bytes < 16 / bytes ? i / bytes * pixels : 255);
     for (x = b.x0; x < b.x1; x += chunk) {
-      const int left = x / bytes * pixels;
-      n = rppg__min(chunk, b.x1 - x);
-      memset(col, 0, sizeof col);
-      memset(tile, 0, sizeof tile);
-      for (y = b.y0; y < b.y1; y += ROWS) {
-        const int h = rppg__min(ROWS, b.y1 - y), wide = n / bytes * pixels;
-        for (i = 0; i < h; i++) {
-          uint8_t *p = pass + i * ROW;
-          for (r = 0; r < v.p.rows; r++) {
-            rppg__pass_row(r ? other : p, left, wide, (y + i) * v.p.rows + r, &in, mask, stride,
-                           skin ? &gate : NULL);
-          }
-          kernels->any(p, v.p.rows > 1 ? other : p, (wide + 63) & ~63, pixels);
-          kernels->cover(tile + i * ROW, v.src + (y + i) * v.stride + x, n, p, bytes, pixels);
-        }
-        rppg__count(&v, kernels->field(pass, ROW, h, 0, wide, ROW, one, pixels, 255), out->count);
-        kernels->columns(tile, ROW, h, 0, (n + 63) & ~63, ROW, 0, col);
-        rppg__collect_bits(kernels, tile, ROW, h, 0, n, ROW, &v, out->sum);
+      const int n = rppg__min(chunk, b.x1 - x), left = x / bytes * pixels, wide = n / bytes * pixels;
+      memset(total, 0, sizeof total);
+      for (y = b.y0; y < b.y1; y++) {
+        const uint8_t *row = v.src + y * v.stride + x;
+        const rppg__gate *g = skin ? &gate : NULL;
+        const uint8_t *p = rppg__pass(room[0], left, wide, y * v.p.rows, &in, mask, stride, g), *q = p;
+        if (v.p.rows > 1) q = rppg__pass(room[1], left, wide, y * v.p.rows + 1, &in, mask, stride, g);
+        rppg__count(&v, kernels->any(set, p, q, wide, pixels), out->count);
+        kernels->cover(row, n, v.row - x, set, bytes, pixels, of, total, v.packing->n ? tile : NULL);
+        rppg__collect_bits(kernels, tile, 0, 1, 0, n, (int)sizeof tile, &v, out->sum);
       }
-      rppg__collect(col, 0, n, &v.p, 0, out->sum);
+      for (i = 0; i < 16 / bytes * bytes; i++) {
+        const int to = v.p.of[i % bytes];
+        if ((to & 3) < 3) out->sum[to & 3] += (uint64_t)total[i] << (to >> 2 & 15);
+      }
     }
   }
   for (k = 0; k < 3; k++) out->sum[k] >>= v.packing->unit;
