@@ -937,34 +937,34 @@ RPPG__FN(void, rppg__bits)(const uint8_t *row, ptrdiff_t stride, int rows, int b
 }
 
 /* Of n <= TILE mask bytes of two rows, 255 into dst at the first pixel of each cell of `pixels`
-   (1, 2 or 4) of which any is set; what lies between is left, and zeros follow up to the next
-   multiple of 64 and 16 bytes more. Returns the number of such cells. */
-RPPG__FN(uint32_t, rppg__any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, int n, int pixels)
+   (1, 2 or 4) of which any is set; what lies between is left, and 80 zeros follow the end. first:
+   64 zeros, then a 1 for each first pixel, 64 bytes. Returns the number of cells set. */
+RPPG__FN(uint32_t, rppg__any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, int n, int pixels,
+                              const uint8_t *first)
 {
   enum { W = RPPG__VU };
   const int big = rppg__big_endian(); /* of a scalar word; vectors are little-endian */
-  uint8_t rest[2][W], first[W];
+  uint8_t rest[2][W];
   uint32_t lane[W / 4], count = 0;
-  rppg__vu sum = rppg__vu_zero(), one, odd;
+  rppg__vu sum = rppg__vu_zero(), odd;
   int i;
-  for (i = 0; i < W; i++) first[i] = i % 4 & (pixels - 1) ? 0 : 1;
-  one = rppg__vu_load(first);
+  if (n < W) {
+    memset(rest, 0, sizeof rest);
+    memcpy(rest[0], a, (size_t)n);
+    memcpy(rest[1], b, (size_t)n);
+    a = rest[0];
+    b = rest[1];
+    n = W;
+  }
   for (i = 0; i < n; i += W) {
-    rppg__vu x;
-    if (i + W <= n) x = rppg__vu_or(rppg__vu_load(a + i), rppg__vu_load(b + i));
-    else {
-      memset(rest, 0, sizeof rest);
-      memcpy(rest[0], a + i, (size_t)(n - i));
-      memcpy(rest[1], b + i, (size_t)(n - i));
-      x = rppg__vu_or(rppg__vu_load(rest[0]), rppg__vu_load(rest[1]));
-    }
-    x = rppg__vu_set(x);
+    const int at = i + W <= n ? i : n - W; /* the last one may overlap, but counts the rest only */
+    rppg__vu x = rppg__vu_set(rppg__vu_or(rppg__vu_load(a + at), rppg__vu_load(b + at)));
     if (pixels > 1) x = rppg__vu_or(x, big ? rppg__vu_shl(x, 8) : rppg__vu_shr(x, 8));
     if (pixels > 2) x = rppg__vu_or(x, big ? rppg__vu_shl(x, 16) : rppg__vu_shr(x, 16));
-    rppg__vu_store(dst + i, x);
-    sum = rppg__vu_add(sum, rppg__vu_and(x, one)); /* 120 times at most */
+    rppg__vu_store(dst + at, x);
+    sum = rppg__vu_add(sum, rppg__vu_and(x, rppg__vu_load(first + 64 - (i - at)))); /* 120 times */
   }
-  memset(dst + i, 0, 64 + 16);
+  memset(dst + n, 0, 80);
   odd = rppg__vu_odd(sum);
   rppg__vu_store(lane, rppg__vu_add(odd, rppg__vu_sub(sum, rppg__vu_shl(odd, 8))));
   for (i = 0; i < W / 4; i++) count += (lane[i] & 0xffff) + (lane[i] >> 16);
@@ -985,7 +985,7 @@ RPPG__FN(void, rppg__cover)(const uint8_t *src, int n, int room, const uint8_t *
     const rppg__q place = rppg__q_load(of);
     rppg__q all = rppg__q_zero(), odd = rppg__q_zero();
     uint32_t a[4], o[4];
-    for (; i < n && i + 16 <= room; i += step, mask += cells * pixels) { /* at most 60 times */
+    for (; i < n && i + 16 <= room; i += step, mask += cells * pixels) { /* at most 257 times */
       const rppg__q x = rppg__q_and(rppg__q_load(src + i), rppg__q_pick(rppg__q_load(mask), place));
       all = rppg__q_add(all, x);
       odd = rppg__q_add(odd, rppg__q_odd(x));
@@ -1054,7 +1054,8 @@ typedef struct rppg__kernels {
   int unit; /* bytes: what begin and end of columns are multiples of; 16, 32 or 64 */
   void (*bits)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
                const uint8_t *mask, int period, int n, uint32_t total[2][2]);
-  uint32_t (*any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, int n, int pixels);
+  uint32_t (*any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, int n, int pixels,
+                  const uint8_t *first);
   void (*cover)(const uint8_t *src, int n, int room, const uint8_t *mask, int bytes, int pixels,
                 const uint8_t *of, uint32_t total[16], uint8_t *dst);
 } rppg__kernels;
@@ -1575,7 +1576,7 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
   rppg__view v;
   rppg__gate gate;
   rppg_rect all;
-  uint8_t room[2][RPPG__TILE], set[RPPG__TILE + 2 * 64 + 16], tile[RPPG__TILE + 16], of[16];
+  uint8_t room[2][RPPG__TILE], set[RPPG__TILE + 80], tile[RPPG__TILE + 16], of[16], first[128];
   uint32_t total[16];
   int k, x, y, i;
   if (status != RPPG_OK) return status;
@@ -1608,7 +1609,8 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
     rppg__look(frame, k, &v);
     bytes = v.p.bytes;
     pixels = v.p.pixels;
-    chunk = pixels > bytes ? RPPG__TILE / pixels : RPPG__TILE; /* as many pixels at most */
+    chunk = v.packing->n ? RPPG__TILE : RPPG__TILE / pixels * bytes; /* a mask of TILE pixels at most */
+    for (i = 0; i < 128; i++) first[i] = i < 64 || i % pixels ? 0 : 1;
     b = rppg__cut(rect, frame, &v.p);
     for (i = 0; i < 16; i++) of[i] = (uint8_t)(i / bytes < 16 / bytes ? i / bytes * pixels : 255);
     for (x = b.x0; x < b.x1; x += chunk) {
@@ -1619,7 +1621,7 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
         const rppg__gate *g = skin ? &gate : NULL;
         const uint8_t *p = rppg__pass(room[0], left, wide, y * v.p.rows, &in, mask, stride, g), *q = p;
         if (v.p.rows > 1) q = rppg__pass(room[1], left, wide, y * v.p.rows + 1, &in, mask, stride, g);
-        rppg__count(&v, kernels->any(set, p, q, wide, pixels), out->count);
+        rppg__count(&v, kernels->any(set, p, q, wide, pixels, first), out->count);
         kernels->cover(row, n, v.row - x, set, bytes, pixels, of, total, v.packing->n ? tile : NULL);
         rppg__collect_bits(kernels, tile, 0, 1, 0, n, (int)sizeof tile, &v, out->sum);
       }
