@@ -753,20 +753,29 @@ static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 #  define rppg__vu_set(a)     ((((((a) & 0x7f7f7f7fu) + 0x7f7f7f7fu) | (a)) >> 7 & 0x01010101u) * 255u)
 #endif
 
-/* Sixteen bytes, where there is an instruction that picks bytes: of `a` by numbers in `i`. */
+/* Sixteen bytes from p, or in two lanes from p and p + d, where there is an instruction that picks
+   bytes: of each lane of `a` by the numbers in `i`. */
 #if RPPG__PASS == RPPG__AVX512 || RPPG__PASS == RPPG__AVX2
-#  define rppg__q             __m128i
-#  define rppg__q_zero()      _mm_setzero_si128()
-#  define rppg__q_load(p)     _mm_loadu_si128((const __m128i *)(const void *)(p))
-#  define rppg__q_store(p,a)  _mm_storeu_si128((__m128i *)(void *)(p), a)
-#  define rppg__q_add(a,b)    _mm_add_epi32(a, b)
-#  define rppg__q_and(a,b)    _mm_and_si128(a, b)
-#  define rppg__q_odd(a)      _mm_srli_epi16(a, 8)
-#  define rppg__q_pick(a,i)   _mm_shuffle_epi8(a, i)
+#  define RPPG__Q             2
+#  define rppg__q             __m256i
+#  define rppg__q_half(p)     _mm_loadu_si128((const __m128i *)(const void *)(p))
+#  define rppg__q_zero()      _mm256_setzero_si256()
+#  define rppg__q_load(p,d)   _mm256_inserti128_si256(_mm256_castsi128_si256(rppg__q_half(p)), \
+                                                      rppg__q_half((p) + (d)), 1)
+#  define rppg__q_put(p,d,a) \
+     (_mm_storeu_si128((__m128i *)(void *)(p), _mm256_castsi256_si128(a)), \
+      _mm_storeu_si128((__m128i *)(void *)((p) + (d)), _mm256_extracti128_si256(a, 1)))
+#  define rppg__q_store(p,a)  _mm256_storeu_si256((__m256i *)(void *)(p), a)
+#  define rppg__q_add(a,b)    _mm256_add_epi32(a, b)
+#  define rppg__q_and(a,b)    _mm256_and_si256(a, b)
+#  define rppg__q_odd(a)      _mm256_srli_epi16(a, 8)
+#  define rppg__q_pick(a,i)   _mm256_shuffle_epi8(a, i)
 #elif (defined(RPPG__BYTES_NEON) && defined(__aarch64__)) || RPPG__PASS == RPPG__SIMD128
+#  define RPPG__Q             1
 #  define rppg__q             rppg__vu
 #  define rppg__q_zero        rppg__vu_zero
-#  define rppg__q_load        rppg__vu_load
+#  define rppg__q_load(p,d)   rppg__vu_load(p)
+#  define rppg__q_put(p,d,a)  rppg__vu_store(p, a)
 #  define rppg__q_store       rppg__vu_store
 #  define rppg__q_add         rppg__vu_add
 #  define rppg__q_and         rppg__vu_and
@@ -974,31 +983,34 @@ RPPG__FN(uint32_t, rppg__any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, 
 /* Adds n bytes of set cells of `bytes` bytes and `pixels` pixels, by a mask as rppg__any makes it,
    to total[i], where i modulo `bytes` is their place in the cell. `room` bytes of src may be read.
    of[16]: where the mask of each byte is; 255, which picks 0, past the last whole cell.
-   Writes them to dst, with zeros for the others and 16 bytes to spare, if it is not NULL. */
+   Writes them to dst, with zeros for the others and 32 bytes to spare, if it is not NULL. */
 RPPG__FN(void, rppg__cover)(const uint8_t *src, int n, int room, const uint8_t *mask, int bytes,
                             int pixels, const uint8_t *of, uint32_t total[16], uint8_t *dst)
 {
   int i = 0, b;
 #if defined(rppg__q)
   if (pixels <= bytes) { /* else the cells of 16 bytes have more than 16 pixels */
-    const int cells = 16 / bytes, step = cells * bytes;
-    const rppg__q place = rppg__q_load(of);
+    const int step = 16 / bytes * bytes, skip = 16 / bytes * pixels;
+    const rppg__q place = rppg__q_load(of, 0);
     rppg__q all = rppg__q_zero(), odd = rppg__q_zero();
-    uint32_t a[4], o[4];
-    for (; i < n && i + 16 <= room; i += step, mask += cells * pixels) { /* at most 257 times */
-      const rppg__q x = rppg__q_and(rppg__q_load(src + i), rppg__q_pick(rppg__q_load(mask), place));
+    uint32_t a[4 * RPPG__Q], o[4 * RPPG__Q];
+    for (; i < n && i + (RPPG__Q - 1) * step + 16 <= room; i += RPPG__Q * step) { /* 257 at most */
+      const rppg__q x = rppg__q_and(rppg__q_load(src + i, step),
+                                    rppg__q_pick(rppg__q_load(mask, skip), place));
       all = rppg__q_add(all, x);
       odd = rppg__q_add(odd, rppg__q_odd(x));
-      if (dst != NULL) rppg__q_store(dst + i, x);
+      mask += RPPG__Q * skip;
+      if (dst != NULL) rppg__q_put(dst + i, step, x);
     }
     rppg__q_store(a, all);
     rppg__q_store(o, odd);
-    for (b = 0; b < 4; b++) { /* as in rppg__block */
+    for (b = 0; b < 4 * RPPG__Q; b++) { /* as in rppg__block */
       const uint32_t even = a[b] - (o[b] << 8);
-      total[4 * b] += even & 0xffff;
-      total[4 * b + 1] += o[b] & 0xffff;
-      total[4 * b + 2] += even >> 16;
-      total[4 * b + 3] += o[b] >> 16;
+      uint32_t *t = total + 4 * (b & 3);
+      t[0] += even & 0xffff;
+      t[1] += o[b] & 0xffff;
+      t[2] += even >> 16;
+      t[3] += o[b] >> 16;
     }
   }
 #else
@@ -1031,7 +1043,10 @@ RPPG__FN(void, rppg__cover)(const uint8_t *src, int n, int room, const uint8_t *
 #undef rppg__vu_set
 #undef rppg__vu_none
 #undef rppg__vu_test
+#undef RPPG__Q
 #undef rppg__q
+#undef rppg__q_half
+#undef rppg__q_put
 #undef rppg__q_zero
 #undef rppg__q_load
 #undef rppg__q_store
@@ -1576,7 +1591,7 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
   rppg__view v;
   rppg__gate gate;
   rppg_rect all;
-  uint8_t room[2][RPPG__TILE], set[RPPG__TILE + 80], tile[RPPG__TILE + 16], of[16], first[128];
+  uint8_t room[2][RPPG__TILE], set[RPPG__TILE + 80], tile[RPPG__TILE + 32], of[16], first[128];
   uint32_t total[16];
   int k, x, y, i;
   if (status != RPPG_OK) return status;
