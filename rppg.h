@@ -35,7 +35,7 @@
      }
 
    LIMITS
-     Frame sides up to RPPG_MAX_SIDE; 8-bit formats only. The face box comes from the caller, or
+     Frame sides up to RPPG_MAX_SIDE; The face box comes from the caller, or
      RPPG_FACE_AUTO finds pulses where people keep their places. Rates from 36 to 240 bpm by
      default. Not a medical device, and not validated as one.
 
@@ -47,7 +47,7 @@
 
    MEMORY  ERRORS  THREADS
      Nothing is allocated. A session lives in the caller's block: rppg_mem_size, rppg_init. Pixel
-     functions use at most 7 KB of stack and never copy a frame.
+     functions use at most 8 KB of stack and never copy a frame.
      Functions that meet foreign data (frames, rectangles, face boxes, times) check it and return a
      status; unless said otherwise, outputs are untouched when it is not RPPG_OK.
      No function has state of its own: objects of different threads are independent.
@@ -78,6 +78,10 @@
      [Wang2018]         Full video pulse extraction, Biomed. Opt. Express 9(8): no detector, the frame
                         weighs itself, there by colour, here by place, 10.1364/BOE.9.003898
      [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range
+     [BT2020] [BT2100]  the same; full range of 10 bits
+     [ChaiNgan1999]     Face segmentation using skin-color map in videophone applications, IEEE
+                        TCSVT 9(4), the chroma window of skin, 10.1109/76.767122
+     [MIPI]             CSI-2, packing of RAW10 and RAW12
      [TaskForce1996]    Heart rate variability: standards of measurement, Circulation 93(5) and Eur.
                         Heart J. 17, 10.1161/01.CIR.93.5.1043
      [Salahuddin2007]   Ultra short term analysis of heart rate variability for monitoring mental
@@ -128,11 +132,26 @@ typedef enum rppg_format {
   RPPG_I444,      /* planes Y, U, V */
   RPPG_YUYV,      /* Y U Y V: two pixels, even width */
   RPPG_UYVY,      /* U Y V Y: two pixels, even width */
+  RPPG_ARGB,      /* x R G B; the first byte is ignored */
+  RPPG_ABGR,      /* x B G R */
+  RPPG_RGB565,    /* 16-bit words: R in bits 15..11, G in 10..5, B in 4..0 */
+  RPPG_GRAY16,    /* 16-bit words, see bits and shift below */
+  RPPG_P010,      /* plane 0: Y; plane 1: U V, 4:2:0; words whose highest 10 bits count */
+  RPPG_BAYER16,   /* 16-bit words, see bits and shift; even width and height */
+  RPPG_BAYER8,    /* bytes; even width and height */
+  RPPG_RAW10,     /* MIPI CSI-2, Bayer: bits 9..2 of four pixels, then their bits 1..0, the first
+                     pixel's lowest: 5 bytes; width a multiple of 4, even height */
+  RPPG_RAW12,     /* MIPI CSI-2, Bayer: bits 11..4 of two pixels, then their bits 3..0, the first
+                     pixel's lowest: 3 bytes; even width and height */
   RPPG__FORMAT_END
 } rppg_format;
 
-typedef enum rppg_matrix { RPPG_BT601 = 0, RPPG_BT709 = 1 } rppg_matrix;
+typedef enum rppg_matrix { RPPG_BT601 = 0, RPPG_BT709 = 1, RPPG_BT2020 = 2 } rppg_matrix;
 typedef enum rppg_range { RPPG_LIMITED = 0, RPPG_FULL = 1 } rppg_range; /* 16..235, or 0..255 */
+
+/* Colours of the first two pixels of the first row, and of the second. A crop of the sensor that
+   begins at an odd row or column has another pattern. */
+typedef enum rppg_bayer { RPPG_RGGB = 0, RPPG_BGGR, RPPG_GRBG, RPPG_GBRG } rppg_bayer;
 
 /* A view of the caller's pixels. Zero it first: fields of later releases are zero by default. */
 typedef struct rppg_frame {
@@ -142,15 +161,21 @@ typedef struct rppg_frame {
   ptrdiff_t strides[3];     /* bytes from one row to the row below it; may be negative */
   int matrix;               /* rppg_matrix, for YUV formats */
   int range;                /* rppg_range, for YUV formats */
+  int bayer;                /* rppg_bayer, for BAYER8, BAYER16, RAW10, RAW12 */
+  int big_endian;           /* 1: words of 16 bits have their high byte first in memory */
+  int bits;                 /* of a GRAY16 or BAYER16 value, 8..16; 0: all that shift leaves.
+                               P010: 0 is 10; 12 makes it P012, 16 P016 */
+  int shift;                /* of GRAY16 and BAYER16, 0..16 - bits: value = word >> shift */
 } rppg_frame;
 
 /* Whether a frame's description makes sense; the pixels are not touched.
 
    frame  in  any content, from any source; NULL is refused too
 
-   Returns RPPG_OK; RPPG_ERR_UNSUPPORTED for a format, matrix or range that this version does not
-   know; RPPG_ERR_ARG for a side outside 1..RPPG_MAX_SIDE, an odd width of YUYV or UYVY, a missing
-   plane, a stride shorter than its row, or a plane larger than the address space.
+   Returns RPPG_OK; RPPG_ERR_UNSUPPORTED for a format, or a value of matrix and the fields below
+   it, that this version does not know; RPPG_ERR_ARG for a side outside 1..RPPG_MAX_SIDE, or one
+   that its format does not allow (YUYV and UYVY: even width), a missing plane, a stride shorter
+   than its row, or a plane larger than the address space.
    Whether the memory is really there, only the caller knows.
    Exact. Cost: none to speak of; every function that takes a frame calls it.                  */
 RPPG_DEF rppg_status rppg_frame_check(const rppg_frame *frame);
@@ -159,7 +184,8 @@ RPPG_DEF rppg_status rppg_frame_check(const rppg_frame *frame);
 
 typedef struct rppg_rect { int x, y, w, h; } rppg_rect; /* pixels; left, top, width, height */
 
-/* Channel totals: R, G, B, or Y, U, V, or Y alone. The counts differ where chroma is subsampled. */
+/* Channel totals: R, G, B, or Y, U, V, or Y alone. The counts differ where chroma is subsampled,
+   and in Bayer formats, where each pixel is one channel: half of them are G. */
 typedef struct rppg_sums { uint64_t sum[3]; uint32_t count[3]; } rppg_sums;
 
 /* Sums of every channel over n rectangles, however they overlap, in one pass over the pixels.
@@ -171,9 +197,13 @@ typedef struct rppg_sums { uint64_t sum[3]; uint32_t count[3]; } rppg_sums;
 
    Luma and RGB are summed exactly over the rectangle. Chroma is summed over the chroma samples
    that the rectangle touches. In YUYV and UYVY the rectangle is widened to whole pixel pairs, for
-   luma too. The counts say how many samples each sum holds.
+   luma too; in Bayer formats to whole cells of 2 by 2, RAW10 4 by 2, and nothing is demosaiced.
+   The counts say how many samples each sum holds. Samples are summed as they are: 0..31 and 0..63
+   in RGB565, words in GRAY16, BAYER16 and P010 (not shifted, so lower bits count as fractions),
+   values in RAW10 and RAW12.
    Returns RPPG_OK, an error of rppg_frame_check, or RPPG_ERR_ARG for a NULL with n > 0.
-   Exact. Cost: O(pixels covered) + O(columns) a rectangle. 7 KB of stack.                     */
+   Exact. Cost: O(pixels covered) + O(columns) a rectangle; RGB565, RAW10 and RAW12 read a pixel
+   once more for each rectangle that it is in. 8 KB of stack.                                  */
 RPPG_DEF rppg_status rppg_roi_sums(const rppg_frame *frame, const rppg_rect *rois, size_t n,
                                    rppg_sums *out);
 
@@ -181,13 +211,46 @@ RPPG_DEF rppg_status rppg_roi_sums(const rppg_frame *frame, const rppg_rect *roi
 
    frame  in   its format, matrix and range are used; no pixel is
    sums   in   from rppg_roi_sums over a frame of the same kind
-   rgb    out  [3]  0..255. GRAY8 gives the grey three times. YUV is converted after averaging:
+   rgb    out  [3]  0..255 for every depth: the largest value of the format is 255. Grey formats
+               give the grey three times. Bayer means are the sensor's: no black level is taken
+               off, nothing is balanced. YUV is converted after averaging:
                the conversion is affine, so this equals converting each pixel, but for clipping;
                means of colours that RGB cannot show lie a little outside 0..255
 
    Returns RPPG_OK; RPPG_ERR_DATA and rgb = 0 if a count is zero; RPPG_ERR_UNSUPPORTED as
    rppg_frame_check. Exact: double arithmetic, rounded once to float. Cost: O(1).             */
 RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *sums, float *rgb);
+
+/* ---- sums over masks and skin ---------------------------------------------------------------- */
+
+/* Window of BT.601 chroma, 8 bits, limited range, rounded. All zero is the window of [ChaiNgan1999],
+   Cb 77..127, Cr 133..173. It holds skin of every tone, since tones differ in luma much more than
+   in chroma; but all chroma shrinks with the light, and below about a third of full exposure dark
+   skin falls under Cr 133: widen it to Cr 130 then. It also holds wood, sand and red cloth. */
+typedef struct rppg_skin { int cb_min, cb_max, cr_min, cr_max; } rppg_skin;
+
+/* Sums of every channel over the pixels of a rectangle that a mask and a skin gate let pass.
+
+   frame   in   any format; checked by rppg_frame_check
+   rect    in   any content; cut to the frame. NULL: the whole frame
+   mask    in   [rect->h] rows of [rect->w] bytes: its first byte is the rectangle's first pixel,
+                even outside of the frame; not 0: counts. NULL: every pixel. For a mask of the
+                frame's size, pass rect = NULL or point into it
+   stride  in   bytes from a mask row to the next; may be negative
+   skin    in   only pixels of this chroma; NULL: any chroma. Each 0..255, min <= max, or all zero
+   out     out  totals; out->count[0] says how many pixels passed (of RGB and YUV formats)
+
+   What rppg_roi_sums would widen is judged as a whole: a chroma sample, a pair of YUYV, a Bayer
+   cell counts if any pixel of it inside the rectangle passes. So a mask of ones gives what
+   rppg_roi_sums gives. The gate sees a pixel's own R, G, B, or the chroma sample that covers it;
+   other matrices and full range are converted to BT.601 first.
+   Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a NULL, a bad window, or a mask
+   stride shorter than the rectangle; RPPG_ERR_UNSUPPORTED for a gate on grey or Bayer;
+   RPPG_ERR_DATA and all zero if nothing passed.
+   Exact. Cost: O(pixels), about twice rppg_roi_sums; a gate about 5 ns a pixel. 4 KB of stack.   */
+RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
+                                    const uint8_t *mask, ptrdiff_t stride, const rppg_skin *skin,
+                                    rppg_sums *out);
 
 /* ---- layouts: rectangles from a face box ----------------------------------------------------- */
 
@@ -1050,6 +1113,10 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__vu_shl(a,k)   _mm512_maskz_slli_epi32(0xffff, a, k) /* the plain one warns */
 #  define rppg__vu_shr(a,k)   _mm512_maskz_srli_epi32(0xffff, a, k) /* in g++, bug 105593 */
 #  define rppg__vu_odd(a)     _mm512_srli_epi16(a, 8)
+#  define rppg__vu_all(x)     _mm512_set1_epi8((char)(x))
+#  define rppg__vu_and(a,b)   _mm512_and_si512(a, b)
+#  define rppg__vu_or(a,b)    _mm512_or_si512(a, b)
+#  define rppg__vu_set(a)     _mm512_movm_epi8(_mm512_test_epi8_mask(a, a)) /* 255 where not 0 */
 #elif RPPG__PASS == RPPG__AVX2
 #  define RPPG__VU            32
 #  define rppg__vu            __m256i
@@ -1061,6 +1128,11 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__vu_shl(a,k)   _mm256_slli_epi32(a, k)
 #  define rppg__vu_shr(a,k)   _mm256_srli_epi32(a, k)
 #  define rppg__vu_odd(a)     _mm256_srli_epi16(a, 8)
+#  define rppg__vu_all(x)     _mm256_set1_epi8((char)(x))
+#  define rppg__vu_and(a,b)   _mm256_and_si256(a, b)
+#  define rppg__vu_or(a,b)    _mm256_or_si256(a, b)
+#  define rppg__vu_set(a)     rppg__vu_none(rppg__vu_none(a))
+#  define rppg__vu_none(a)    _mm256_cmpeq_epi8(a, _mm256_setzero_si256())
 #elif RPPG__PASS == RPPG__SSE2
 #  define RPPG__VU            16
 #  define rppg__vu            __m128i
@@ -1072,6 +1144,11 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__vu_shl(a,k)   _mm_slli_epi32(a, k)
 #  define rppg__vu_shr(a,k)   _mm_srli_epi32(a, k)
 #  define rppg__vu_odd(a)     _mm_srli_epi16(a, 8)
+#  define rppg__vu_all(x)     _mm_set1_epi8((char)(x))
+#  define rppg__vu_and(a,b)   _mm_and_si128(a, b)
+#  define rppg__vu_or(a,b)    _mm_or_si128(a, b)
+#  define rppg__vu_set(a)     rppg__vu_none(rppg__vu_none(a))
+#  define rppg__vu_none(a)    _mm_cmpeq_epi8(a, _mm_setzero_si128())
 #elif defined(RPPG__BYTES_NEON)
 #  define RPPG__VU            16
 #  define rppg__vu            uint32x4_t
@@ -1083,6 +1160,11 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__vu_shl(a,k)   vshlq_n_u32(a, k)
 #  define rppg__vu_shr(a,k)   vshrq_n_u32(a, k)
 #  define rppg__vu_odd(a)     vreinterpretq_u32_u16(vshrq_n_u16(vreinterpretq_u16_u32(a), 8))
+#  define rppg__vu_all(x)     vreinterpretq_u32_u8(vdupq_n_u8(x))
+#  define rppg__vu_and(a,b)   vandq_u32(a, b)
+#  define rppg__vu_or(a,b)    vorrq_u32(a, b)
+#  define rppg__vu_set(a)     rppg__vu_test(vreinterpretq_u8_u32(a))
+#  define rppg__vu_test(a)    vreinterpretq_u32_u8(vtstq_u8(a, a))
 #elif RPPG__PASS == RPPG__SIMD128
 #  define RPPG__VU            16
 #  define rppg__vu            v128_t
@@ -1094,6 +1176,10 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__vu_shl(a,k)   wasm_i32x4_shl(a, k)
 #  define rppg__vu_shr(a,k)   wasm_u32x4_shr(a, k)
 #  define rppg__vu_odd(a)     wasm_u16x8_shr(a, 8)
+#  define rppg__vu_all(x)     wasm_i8x16_splat(x)
+#  define rppg__vu_and(a,b)   wasm_v128_and(a, b)
+#  define rppg__vu_or(a,b)    wasm_v128_or(a, b)
+#  define rppg__vu_set(a)     wasm_i8x16_ne(a, wasm_i32x4_splat(0))
 #else /* a word of any 32-bit machine holds four bytes as well */
 #  define RPPG__VU            4
 #  define rppg__vu            uint32_t
@@ -1105,6 +1191,45 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__vu_shl(a,k)   ((a) << (k))
 #  define rppg__vu_shr(a,k)   ((a) >> (k))
 #  define rppg__vu_odd(a)     ((a) >> 8 & 0x00ff00ffu)
+#  define rppg__vu_all(x)     ((x) * 0x01010101u)
+#  define rppg__vu_and(a,b)   ((a) & (b))
+#  define rppg__vu_or(a,b)    ((a) | (b))
+#  define rppg__vu_set(a)     ((((((a) & 0x7f7f7f7fu) + 0x7f7f7f7fu) | (a)) >> 7 & 0x01010101u) * 255u)
+#endif
+
+/* Sixteen bytes from p, or in two lanes from p and p + d, where there is an instruction that picks
+   bytes: of each lane of `a` by the numbers in `i`. */
+#if RPPG__PASS == RPPG__AVX512 || RPPG__PASS == RPPG__AVX2
+#  define RPPG__Q             2
+#  define rppg__q             __m256i
+#  define rppg__q_half(p)     _mm_loadu_si128((const __m128i *)(const void *)(p))
+#  define rppg__q_zero()      _mm256_setzero_si256()
+#  define rppg__q_load(p,d)   _mm256_inserti128_si256(_mm256_castsi128_si256(rppg__q_half(p)), \
+                                                      rppg__q_half((p) + (d)), 1)
+#  define rppg__q_put(p,d,a) \
+     (_mm_storeu_si128((__m128i *)(void *)(p), _mm256_castsi256_si128(a)), \
+      _mm_storeu_si128((__m128i *)(void *)((p) + (d)), _mm256_extracti128_si256(a, 1)))
+#  define rppg__q_store(p,a)  _mm256_storeu_si256((__m256i *)(void *)(p), a)
+#  define rppg__q_add(a,b)    _mm256_add_epi32(a, b)
+#  define rppg__q_and(a,b)    _mm256_and_si256(a, b)
+#  define rppg__q_odd(a)      _mm256_srli_epi16(a, 8)
+#  define rppg__q_pick(a,i)   _mm256_shuffle_epi8(a, i)
+#elif (defined(RPPG__BYTES_NEON) && defined(__aarch64__)) || RPPG__PASS == RPPG__SIMD128
+#  define RPPG__Q             1
+#  define rppg__q             rppg__vu
+#  define rppg__q_zero        rppg__vu_zero
+#  define rppg__q_load(p,d)   rppg__vu_load(p)
+#  define rppg__q_put(p,d,a)  rppg__vu_store(p, a)
+#  define rppg__q_store       rppg__vu_store
+#  define rppg__q_add         rppg__vu_add
+#  define rppg__q_and         rppg__vu_and
+#  define rppg__q_odd         rppg__vu_odd
+#  if defined(RPPG__BYTES_NEON)
+#    define rppg__q_pick(a,i) vreinterpretq_u32_u8(vqtbl1q_u8(vreinterpretq_u8_u32(a), \
+                                                              vreinterpretq_u8_u32(i)))
+#  else
+#    define rppg__q_pick(a,i) wasm_i8x16_swizzle(a, i)
+#  endif
 #endif
 
 /* Four floats whatever the width, and floats from words below 2^23: for patches. */
@@ -1470,6 +1595,170 @@ RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int 
         out[i * pixel + r * row + k * channel] = m[(k * w + i) * R + r];
 }
 
+/* Sums of masked bytes at even and at odd places: of `rows` <= 64 rows of `count` vectors. Vectors
+   are added first, then `most` rows of that, which must fit a byte.
+   n = 1: sum[0], sum[1]: even and odd bytes, in lanes of 32 bits. n = 2: first as a byte's bits
+   0..1 plus its bits 4..5, where most is 5 at most, then, sum[2] and sum[3], as its bits 0..3. */
+RPPG__SUB(void, rppg__bits_of)(const uint8_t *p, ptrdiff_t stride, int rows, int count,
+                               const uint8_t *mask, int period, int n, int most, rppg__vu *sum)
+{
+  const rppg__vu zero = rppg__vu_zero(), low = rppg__vu_all(0x0f), two = rppg__vu_all(0x33);
+  rppg__vu t[2], all[2], odd[2];
+  int r, i, j, k;
+  all[0] = all[1] = odd[0] = odd[1] = zero;
+  for (r = 0; r < rows; r += most) {
+    t[0] = t[1] = zero;
+    RPPG__UNROLL
+    for (i = 0; i < most; i++) {
+      const uint8_t *q = p + (r + i) * stride;
+      rppg__vu x;
+      if (r + i >= rows) break;
+      x = rppg__vu_and(rppg__vu_load(q), rppg__vu_load(mask));
+      RPPG__UNROLL
+      for (j = 1; j < count; j++)
+        x = rppg__vu_add(x, rppg__vu_and(rppg__vu_load(q + j * RPPG__VU),
+                                         rppg__vu_load(mask + j * RPPG__VU % period)));
+      t[0] = rppg__vu_add(t[0], n == 1 ? x : rppg__vu_and(x, two));
+      if (n == 2) t[1] = rppg__vu_add(t[1], rppg__vu_and(x, low));
+    }
+    if (n == 2)
+      t[0] = rppg__vu_add(rppg__vu_and(t[0], low), rppg__vu_and(rppg__vu_shr(t[0], 4), low));
+    RPPG__UNROLL
+    for (k = 0; k < n; k++) { /* as in rppg__block */
+      all[k] = rppg__vu_add(all[k], t[k]);
+      odd[k] = rppg__vu_add(odd[k], rppg__vu_odd(t[k]));
+    }
+  }
+  RPPG__UNROLL
+  for (k = 0; k < 2 * n; k++) { /* from lanes of 16 bits */
+    const rppg__vu even = rppg__vu_sub(all[k >> 1], rppg__vu_shl(odd[k >> 1], 8));
+    const rppg__vu x = k & 1 ? odd[k >> 1] : even, high = rppg__vu_shr(x, 16);
+    sum[k] = rppg__vu_add(sum[k], rppg__vu_add(high, rppg__vu_sub(x, rppg__vu_shl(high, 16))));
+  }
+}
+
+/* The same for bytes begin .. end - 1 of `rows` <= 64 rows, end - begin <= CHUNK; `width` as above.
+   mask[i] is for byte begin + i and has a period, over 64 + 8 bytes. If n = 1, 2 rows of 4 vectors
+   fit a byte when added; if n = 2 the period is 5, so that 5 vectors do not meet. */
+RPPG__FN(void, rppg__bits)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end,
+                           int width, const uint8_t *mask, int period, int n,
+                           uint32_t total[2][2])
+{
+  enum { W = RPPG__VU };
+  rppg__vu sum[4];
+  uint32_t lane[W / 4];
+  uint8_t rest[W];
+  int x, r, k, i, count;
+  sum[0] = sum[1] = sum[2] = sum[3] = rppg__vu_zero();
+  for (x = begin; x < end && width >= W; x += count * W) {
+    const uint8_t *m = mask + (x - begin) % period, *p = row + x;
+    count = end - x >= (3 + n) * W ? 3 + n : 1;
+    if (x + W > end) { /* the last one must not leave the row, nor count what was or is not ours */
+      const int at = x + W <= width ? x : width - W;
+      memset(rest, 0, sizeof rest);
+      memcpy(rest + (x - at), m, (size_t)(end - x));
+      m = rest;
+      p = row + at;
+    }
+    if (n == 1 && count == 4) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, m, period, 1, 2, sum);
+    else if (n == 1) RPPG__CALL(rppg__bits_of)(p, stride, rows, 1, m, period, 1, 2, sum);
+    else if (count == 5) RPPG__CALL(rppg__bits_of)(p, stride, rows, 5, m, 5, 2, 5, sum);
+    else RPPG__CALL(rppg__bits_of)(p, stride, rows, 1, m, 5, 2, 5, sum);
+  }
+  for (k = 0; k < 4; k++) {
+    const int odd = rppg__big_endian() ? k ^ 1 : k; /* a scalar word's bytes 1 and 3 */
+    rppg__vu_store(lane, sum[k]);
+    total[odd >> 1][odd & 1] = 0;
+    for (i = 0; i < W / 4; i++) total[odd >> 1][odd & 1] += lane[i];
+  }
+  for (; x < end; x++) /* a frame narrower than a vector */
+    for (r = 0; r < rows; r++) {
+      const uint32_t b = row[r * stride + x] & mask[(x - begin) % period];
+      total[0][(x - begin) & 1] += n == 1 ? b : (b & 3) + (b >> 4 & 3);
+      total[1][(x - begin) & 1] += b & 15;
+    }
+}
+
+/* Of n <= TILE mask bytes of two rows, 255 into dst at the first pixel of each cell of `pixels`
+   (1, 2 or 4) of which any is set; what lies between is left, and 80 zeros follow the end. first:
+   64 zeros, then a 1 for each first pixel, 64 bytes. Returns the number of cells set. */
+RPPG__FN(uint32_t, rppg__any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, int n, int pixels,
+                              const uint8_t *first)
+{
+  enum { W = RPPG__VU };
+  const int big = rppg__big_endian(); /* of a scalar word; vectors are little-endian */
+  uint8_t rest[2][W];
+  uint32_t lane[W / 4], count = 0;
+  rppg__vu sum = rppg__vu_zero(), odd;
+  int i;
+  if (n < W) {
+    memset(rest, 0, sizeof rest);
+    memcpy(rest[0], a, (size_t)n);
+    memcpy(rest[1], b, (size_t)n);
+    a = rest[0];
+    b = rest[1];
+    n = W;
+  }
+  for (i = 0; i < n; i += W) {
+    const int at = i + W <= n ? i : n - W; /* the last one may overlap, but counts the rest only */
+    rppg__vu x = rppg__vu_set(rppg__vu_or(rppg__vu_load(a + at), rppg__vu_load(b + at)));
+    if (pixels > 1) x = rppg__vu_or(x, big ? rppg__vu_shl(x, 8) : rppg__vu_shr(x, 8));
+    if (pixels > 2) x = rppg__vu_or(x, big ? rppg__vu_shl(x, 16) : rppg__vu_shr(x, 16));
+    rppg__vu_store(dst + at, x);
+    sum = rppg__vu_add(sum, rppg__vu_and(x, rppg__vu_load(first + 64 - (i - at)))); /* 120 times */
+  }
+  memset(dst + n, 0, 80);
+  odd = rppg__vu_odd(sum);
+  rppg__vu_store(lane, rppg__vu_add(odd, rppg__vu_sub(sum, rppg__vu_shl(odd, 8))));
+  for (i = 0; i < W / 4; i++) count += (lane[i] & 0xffff) + (lane[i] >> 16);
+  return count;
+}
+
+/* Adds n bytes of set cells of `bytes` bytes and `pixels` pixels, by a mask as rppg__any makes it,
+   to total[i], where i modulo `bytes` is their place in the cell. `room` bytes of src may be read.
+   of[16]: where the mask of each byte is; 255, which picks 0, past the last whole cell.
+   Writes them to dst, with zeros for the others and 32 bytes to spare, if it is not NULL. */
+RPPG__FN(void, rppg__cover)(const uint8_t *src, int n, int room, const uint8_t *mask, int bytes,
+                            int pixels, const uint8_t *of, uint32_t total[16], uint8_t *dst)
+{
+  int i = 0, b;
+#if defined(rppg__q)
+  if (pixels <= bytes) { /* else the cells of 16 bytes have more than 16 pixels */
+    const int step = 16 / bytes * bytes, skip = 16 / bytes * pixels;
+    const rppg__q place = rppg__q_load(of, 0);
+    rppg__q all = rppg__q_zero(), odd = rppg__q_zero();
+    uint32_t a[4 * RPPG__Q], o[4 * RPPG__Q];
+    for (; i < n && i + (RPPG__Q - 1) * step + 16 <= room; i += RPPG__Q * step) { /* 257 at most */
+      const rppg__q x = rppg__q_and(rppg__q_load(src + i, step),
+                                    rppg__q_pick(rppg__q_load(mask, skip), place));
+      all = rppg__q_add(all, x);
+      odd = rppg__q_add(odd, rppg__q_odd(x));
+      mask += RPPG__Q * skip;
+      if (dst != NULL) rppg__q_put(dst + i, step, x);
+    }
+    rppg__q_store(a, all);
+    rppg__q_store(o, odd);
+    for (b = 0; b < 4 * RPPG__Q; b++) { /* as in rppg__block */
+      const uint32_t even = a[b] - (o[b] << 8);
+      uint32_t *t = total + 4 * (b & 3);
+      t[0] += even & 0xffff;
+      t[1] += o[b] & 0xffff;
+      t[2] += even >> 16;
+      t[3] += o[b] >> 16;
+    }
+  }
+#else
+  (void)room;
+  (void)of;
+#endif
+  for (; i < n; i += bytes, mask += pixels)
+    for (b = 0; b < bytes; b++) {
+      const int x = src[i + b] & mask[0];
+      total[b] += (uint32_t)x;
+      if (dst != NULL) dst[i + b] = (uint8_t)x;
+    }
+}
+
 /* ---- end of pass ----------------------------------------------------------------------------- */
 
 #undef RPPG__VQ
@@ -1492,6 +1781,23 @@ RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int 
 #undef rppg__vu_shl
 #undef rppg__vu_shr
 #undef rppg__vu_odd
+#undef rppg__vu_all
+#undef rppg__vu_and
+#undef rppg__vu_or
+#undef rppg__vu_set
+#undef rppg__vu_none
+#undef rppg__vu_test
+#undef RPPG__Q
+#undef rppg__q
+#undef rppg__q_half
+#undef rppg__q_put
+#undef rppg__q_zero
+#undef rppg__q_load
+#undef rppg__q_store
+#undef rppg__q_add
+#undef rppg__q_and
+#undef rppg__q_odd
+#undef rppg__q_pick
 #define RPPG__UNBIND
 #include "rppg_dsp.h"
 #endif /* RPPG__KERNELS */
@@ -1510,6 +1816,12 @@ typedef struct rppg__kernels {
   void (*patch_out)(const rppg__patch_colour *colour, float *m, int w, int rows, ptrdiff_t pixel,
                     ptrdiff_t row, ptrdiff_t channel, float *out);
   int vector; /* bytes */
+  void (*bits)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
+               const uint8_t *mask, int period, int n, uint32_t total[2][2]);
+  uint32_t (*any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, int n, int pixels,
+                  const uint8_t *first);
+  void (*cover)(const uint8_t *src, int n, int room, const uint8_t *mask, int bytes, int pixels,
+                const uint8_t *of, uint32_t total[16], uint8_t *dst);
 } rppg__kernels;
 
 #define RPPG__PATCH(suffix) \
@@ -1517,10 +1829,10 @@ typedef struct rppg__kernels {
   RPPG__CAT(rppg__patch_out, suffix), RPPG__CAT(rppg__patch_vector, suffix)
 
 static const rppg__kernels rppg__table[] = {
-  { rppg__columns_base, 16, RPPG__PATCH(_base) },
+  { rppg__columns_base, 16, RPPG__PATCH(_base), rppg__bits_base, rppg__any_base, rppg__cover_base },
 #if defined(RPPG__DISPATCH)
-  { rppg__columns_avx2, 32, RPPG__PATCH(_avx2) },
-  { rppg__columns_avx512, 64, RPPG__PATCH(_avx512) },
+  { rppg__columns_avx2, 32, RPPG__PATCH(_avx2), rppg__bits_avx2, rppg__any_avx2, rppg__cover_avx2 },
+  { rppg__columns_avx512, 64, RPPG__PATCH(_avx512), rppg__bits_avx512, rppg__any_avx512, rppg__cover_avx512 },
 #endif
 };
 #undef RPPG__PATCH
@@ -1528,13 +1840,17 @@ static const rppg__kernels rppg__table[] = {
 /* ---- frames ---------------------------------------------------------------------------------- */
 
 /* A plane is made of cells: `bytes` bytes that describe `pixels` by `rows` pixels. of[] is the
-   channel of each byte, 3 for none. */
-typedef struct rppg__plane { uint8_t pixels, rows, bytes, of[4]; } rppg__plane;
+   channel of each byte, 3 for none, + 4 * log2 of what the byte weighs, + 128 if it is the lesser
+   part of a sample. Bayer planes are taken as two, one of the even rows and one of the odd rows;
+   their channels are the first and second pixel of a row. */
+typedef struct rppg__plane { uint8_t pixels, rows, bytes, of[5]; } rppg__plane;
 typedef struct rppg__format { uint8_t family, planes; rppg__plane plane[3]; } rppg__format;
-enum { RPPG__IS_RGB, RPPG__IS_YUV, RPPG__IS_GRAY };
+enum { RPPG__IS_RGB, RPPG__IS_YUV, RPPG__IS_GRAY, RPPG__IS_BAYER };
 
-#define RPPG__NONE { 0, 0, 0, { 3, 3, 3, 3 } }
-#define RPPG__ONE(pixels, rows, channel) { pixels, rows, 1, { channel, 3, 3, 3 } }
+#define RPPG__NONE { 0, 0, 0, { 3, 3, 3, 3, 3 } }
+#define RPPG__ONE(pixels, rows, channel) { pixels, rows, 1, { channel, 3, 3, 3, 3 } }
+#define RPPG__LO(channel) (128 + (channel)), (4 * 8 + (channel)) /* a word, low byte first */
+#define RPPG__HI(channel) (4 * 8 + (channel))
 static const rppg__format rppg__formats[RPPG__FORMAT_END] = {
   { 0, 0, { RPPG__NONE, RPPG__NONE, RPPG__NONE } },
   /* RGB24 */ { RPPG__IS_RGB, 1, { { 1, 1, 3, { 0, 1, 2, 3 } }, RPPG__NONE, RPPG__NONE } },
@@ -1548,18 +1864,63 @@ static const rppg__format rppg__formats[RPPG__FORMAT_END] = {
   /* I422  */ { RPPG__IS_YUV, 3, { RPPG__ONE(1, 1, 0), RPPG__ONE(2, 1, 1), RPPG__ONE(2, 1, 2) } },
   /* I444  */ { RPPG__IS_YUV, 3, { RPPG__ONE(1, 1, 0), RPPG__ONE(1, 1, 1), RPPG__ONE(1, 1, 2) } },
   /* YUYV  */ { RPPG__IS_YUV, 1, { { 2, 1, 4, { 0, 1, 0, 2 } }, RPPG__NONE, RPPG__NONE } },
-  /* UYVY  */ { RPPG__IS_YUV, 1, { { 2, 1, 4, { 1, 0, 2, 0 } }, RPPG__NONE, RPPG__NONE } }
+  /* UYVY  */ { RPPG__IS_YUV, 1, { { 2, 1, 4, { 1, 0, 2, 0 } }, RPPG__NONE, RPPG__NONE } },
+  /* ARGB  */ { RPPG__IS_RGB, 1, { { 1, 1, 4, { 3, 0, 1, 2 } }, RPPG__NONE, RPPG__NONE } },
+  /* ABGR  */ { RPPG__IS_RGB, 1, { { 1, 1, 4, { 3, 2, 1, 0 } }, RPPG__NONE, RPPG__NONE } },
+  /* 565   */ { RPPG__IS_RGB, 1, { { 1, 1, 2, { 1, 4 * 2 + 0 } }, RPPG__NONE, RPPG__NONE } },
+  /* GRAY16*/ { RPPG__IS_GRAY, 1, { { 1, 1, 2, { RPPG__LO(0) } }, RPPG__NONE, RPPG__NONE } },
+  /* P010  */ { RPPG__IS_YUV, 2, { { 1, 1, 2, { RPPG__LO(0) } },
+                                   { 2, 2, 4, { RPPG__LO(1), RPPG__LO(2) } }, RPPG__NONE } },
+  /* BAY16 */ { RPPG__IS_BAYER, 1, { { 2, 2, 4, { RPPG__LO(0), RPPG__LO(1) } }, RPPG__NONE, RPPG__NONE } },
+  /* BAY8  */ { RPPG__IS_BAYER, 1, { { 2, 2, 2, { 0, 1 } }, RPPG__NONE, RPPG__NONE } },
+  /* RAW10 */ { RPPG__IS_BAYER, 1, { { 4, 2, 5, { RPPG__HI(0), RPPG__HI(1), RPPG__HI(0), RPPG__HI(1),
+                                                  128 + 1 } }, RPPG__NONE, RPPG__NONE } },
+  /* RAW12 */ { RPPG__IS_BAYER, 1, { { 2, 2, 3, { RPPG__HI(0), RPPG__HI(1), 128 + 1 } },
+                                     RPPG__NONE, RPPG__NONE } }
 };
 #undef RPPG__NONE
 #undef RPPG__ONE
+#undef RPPG__LO
+#undef RPPG__HI
+
+/* Samples that share a byte. The sum of a byte over many cells says nothing about its bits, but with
+   sums of some bits beside it every sample follows, linearly; in units of 2^-unit the weights `to`
+   are integers. `to` is for what rppg__bits finds of byte & mask, [kind][even or odd place]; only in
+   RGB565 is the place not the same thing.
+   RGB565  the low byte is B + 32 (G & 7), the high one 8 R + (G >> 3): B and G >> 3 are found.
+   RAW10   the fifth byte is a + 4 b + 16 c + 64 d: a + c and a + 4 b are found, and
+           64 (b + d) = all - 16 (a + c) + 15 (a + 4 b).
+   RAW12   the third byte is a + 16 b: a is found. */
+typedef struct rppg__packing {
+  uint8_t unit, n, mask[5]; /* of rppg__bits: 2 * 4 * 31 and 5 * (3 + 3) fit */
+  int16_t to[2][2][3];
+} rppg__packing;
+static const rppg__packing rppg__packings[4] = {
+  { 0, 0, { 0, 0, 0, 0, 0 }, { { { 0, 0, 0 }, { 0, 0, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } },
+  /* RGB565 */ { 5, 1, { 0x1f, 0x07, 0, 0, 0 },
+                 { { { 0, -1, 32 }, { -4, 256, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } },
+  /* RAW10  */ { 6, 2, { 0, 0, 0, 0, 0x3f },
+                 { { { 64, -16, 0 }, { 64, -16, 0 } }, { { 0, 15, 0 }, { 0, 15, 0 } } } },
+  /* RAW12  */ { 4, 1, { 0, 0, 0x0f, 0, 0 },
+                 { { { 16, -1, 0 }, { 16, -1, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } }
+};
 
 static const rppg__format *rppg__format_of(const rppg_frame *f)
 {
   if (f->format <= 0 || f->format >= RPPG__FORMAT_END) return NULL;
-  if (f->matrix < RPPG_BT601 || f->matrix > RPPG_BT709) return NULL;
+  if (f->matrix < RPPG_BT601 || f->matrix > RPPG_BT2020) return NULL;
   if (f->range < RPPG_LIMITED || f->range > RPPG_FULL) return NULL;
+  if (f->bayer < RPPG_RGGB || f->bayer > RPPG_GBRG) return NULL;
+  if (f->big_endian < 0 || f->big_endian > 1) return NULL;
+  if (f->bits != 0 && (f->bits < 8 || f->bits > 16)) return NULL;
+  if (f->shift < 0 || f->shift > 16 - (f->bits ? f->bits : 8)) return NULL;
   return &rppg__formats[f->format];
 }
+
+static int rppg__is_wide(int format) { return format >= RPPG_RGB565 && format <= RPPG_BAYER16; }
+
+/* How many planes a frame has when Bayer planes are two. */
+static int rppg__views(const rppg__format *f) { return f->family == RPPG__IS_BAYER ? 2 : f->planes; }
 
 /* Cells along `size` pixels. */
 static int rppg__cells(int size, int pixels) { return (size + pixels - 1) / pixels; }
@@ -1573,16 +1934,61 @@ RPPG_DEF rppg_status rppg_frame_check(const rppg_frame *frame)
   if (f == NULL) return RPPG_ERR_UNSUPPORTED;
   if (frame->width < 1 || frame->width > RPPG_MAX_SIDE) return RPPG_ERR_ARG;
   if (frame->height < 1 || frame->height > RPPG_MAX_SIDE) return RPPG_ERR_ARG;
-  if (f->plane[0].pixels > 1 && frame->width % f->plane[0].pixels != 0) return RPPG_ERR_ARG;
+  if (frame->width % f->plane[0].pixels != 0) return RPPG_ERR_ARG;
+  if (frame->height % f->plane[0].rows != 0) return RPPG_ERR_ARG;
   for (i = 0; i < f->planes; i++) {
     const rppg__plane *p = &f->plane[i];
     const size_t s = (size_t)frame->strides[i], stride = frame->strides[i] < 0 ? 0 - s : s;
-    const size_t rows = (size_t)rppg__cells(frame->height, p->rows);
+    const int bayer = f->family == RPPG__IS_BAYER;
+    const size_t rows = (size_t)rppg__cells(frame->height, bayer ? 1 : p->rows);
     const size_t row = (size_t)rppg__cells(frame->width, p->pixels) * p->bytes;
     if (frame->planes[i] == NULL || stride < row) return RPPG_ERR_ARG;
     if (stride > (size_t)PTRDIFF_MAX / rows) return RPPG_ERR_ARG;
   }
   return RPPG_OK;
+}
+
+/* A plane of a very frame: bytes in the order of memory, channels for good. */
+typedef struct rppg__view {
+  const uint8_t *src;
+  ptrdiff_t stride;
+  int row; /* bytes */
+  rppg__plane p;
+  const rppg__packing *packing; /* and what rppg__bits wants of it; rows of `to` in this order: */
+  uint8_t swap, channel[3], mask[64 + 8];
+} rppg__view;
+
+static void rppg__look(const rppg_frame *frame, int k, rppg__view *v)
+{
+  static const uint8_t bayer[4][4] = { { 0, 1, 1, 2 }, { 2, 1, 1, 0 }, { 1, 0, 2, 1 }, { 1, 2, 0, 1 } };
+  const rppg__format *f = &rppg__formats[frame->format];
+  const int is_bayer = f->family == RPPG__IS_BAYER, plane = is_bayer ? 0 : k;
+  const int swap = frame->big_endian && rppg__is_wide(frame->format);
+  const rppg__plane *p = &f->plane[plane];
+  int i, b;
+  v->src = frame->planes[plane];
+  v->stride = frame->strides[plane];
+  if (is_bayer) {
+    v->src += k * v->stride;
+    v->stride *= 2;
+  }
+  v->row = rppg__cells(frame->width, p->pixels) * p->bytes;
+  for (i = 0; i < 3; i++) v->channel[i] = is_bayer ? bayer[frame->bayer][2 * k + (i & 1)] : (uint8_t)i;
+  v->p = *p;
+  for (b = 0; b < p->bytes; b++) {
+    const int of = p->of[b ^ swap];
+    v->p.of[b] = (uint8_t)((of & 3) == 3 ? 3 : (of & ~3) | v->channel[of & 3]);
+  }
+  v->packing = &rppg__packings[frame->format == RPPG_RGB565 ? 1 : frame->format == RPPG_RAW10 ? 2
+                                                              : frame->format == RPPG_RAW12 ? 3 : 0];
+  v->swap = (uint8_t)swap;
+  if (v->packing->n) {
+    for (i = 0; i < p->bytes; i++) v->mask[i] = v->packing->mask[i ^ swap];
+    for (; i < (int)sizeof v->mask; i += b) { /* twice as long each time */
+      b = i < (int)sizeof v->mask - i ? i : (int)sizeof v->mask - i;
+      memcpy(v->mask + i, v->mask, (size_t)b);
+    }
+  }
 }
 
 /* ---- sums over rectangles -------------------------------------------------------------------- */
@@ -1607,40 +2013,75 @@ static rppg__box rppg__cut(const rppg_rect *r, const rppg_frame *f, const rppg__
 
 /* Adds columns x .. end - 1 of a chunk to the sums of their channels; or takes them away. x is the
    first byte of a cell. A chunk has 80 columns of each residue modulo 12 = lcm(2, 3, 4), each a
-   total of 32768 rows at most: 80 * 32768 * 255 < 2^32. */
+   total of 32768 rows at most: 80 * 32768 * 255 < 2^32. RAW10: 48 modulo 20 = lcm(4, 5). */
 static void rppg__collect(const uint32_t *col, int x, int end, const rppg__plane *p, int take,
                           uint64_t sum[3])
 {
   enum { SIZE = RPPG__CHUNK / 4 };
-  uint32_t t[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
+  uint32_t t[20] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
   const int head = x & 3; /* t[k] is of column x + k, so start where the four planes start */
+  const int period = p->bytes == 5 ? 20 : 12;
   int k, byte;
   x -= head;
   for (k = 0; k < head; k++) t[k] -= col[k * SIZE + (x >> 2)];
-  for (; x < end; x += 12) {
+  for (; x < end; x += period) {
     const uint32_t *c = col + (x >> 2);
-    if (x + 12 <= end) {
+    if (x + period <= end) {
       RPPG__UNROLL
       for (k = 0; k < 12; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
+      if (period == 12) continue;
+      RPPG__UNROLL
+      for (k = 12; k < 20; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
     } else
-      for (k = 0; x + k < end; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
+      for (k = 0; k < period && x + k < end; k++) t[k] += c[(k & 3) * SIZE + (k >> 2)];
   }
   for (byte = 0; byte < p->bytes; byte++) {
     uint64_t s = 0;
     if (p->of[byte] == 3) continue;
-    for (k = head + byte; k < head + 12; k += p->bytes) s += t[k < 12 ? k : k - 12];
-    sum[p->of[byte]] += take ? 0 - s : s;
+    for (k = head + byte; k < head + period; k += p->bytes) s += t[k < period ? k : k - period];
+    s <<= p->of[byte] >> 2 & 15;
+    sum[p->of[byte] & 3] += take ? 0 - s : s;
   }
+}
+
+/* Adds the samples that share bytes, of a rectangle x .. end - 1 of h rows, begin a cell's first. */
+static void rppg__collect_bits(const rppg__kernels *kernels, const uint8_t *row, ptrdiff_t stride,
+                               int h, int x, int end, int width, const rppg__view *v,
+                               uint64_t sum[3])
+{
+  const rppg__packing *q = v->packing;
+  uint32_t total[2][2];
+  int i, odd, c;
+  if (q->n == 0) return;
+  kernels->bits(row, stride, h, x, end, width, v->mask, v->p.bytes, q->n, total);
+  for (i = 0; i < q->n; i++)
+    for (odd = 0; odd < 2; odd++)
+      for (c = 0; c < 3; c++)
+        sum[v->channel[c]] += (uint64_t)((int64_t)total[i][odd] * q->to[i][odd ^ v->swap][c]);
+}
+
+/* Counts `cells` cells, and takes the sums from units of packing to whole values. */
+static void rppg__count(const rppg__view *v, uint32_t cells, uint32_t count[3])
+{
+  int b;
+  if (v->packing->unit == 5) { /* RGB565: three samples in two bytes */
+    for (b = 0; b < 3; b++) count[b] += cells;
+    return;
+  }
+  for (b = 0; b < v->p.bytes; b++)
+    if ((v->p.of[b] & 3) < 3 && v->p.of[b] < 128) count[v->p.of[b] & 3] += cells;
 }
 
 /* One plane, n <= GROUP boxes. The plane is cut into chunks of columns, a chunk into bands between
    the rows where a box begins or ends. The totals of the columns run on from band to band: a box
    takes them away where it begins and adds them where it ends. */
-static void rppg__plane_sums(const uint8_t *src, ptrdiff_t stride, int width, const rppg__plane *p,
-                             const rppg__box *box, int n, rppg_sums *out)
+static void rppg__plane_sums(const rppg__view *view, const rppg__box *box, int n, rppg_sums *out)
 {
   const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
-  const int unit = kernels->unit;
+  const uint8_t *src = view->src;
+  const ptrdiff_t stride = view->stride;
+  const rppg__plane *p = &view->p;
+  const int unit = kernels->unit, width = view->row;
   uint32_t col[RPPG__CHUNK];
   rppg__box part[RPPG__GROUP]; /* of a box inside the chunk */
   uint8_t of[RPPG__GROUP];     /* which box */
@@ -1669,12 +2110,19 @@ static void rppg__plane_sums(const uint8_t *src, ptrdiff_t stride, int width, co
         used |= (~(uint64_t)0 << b->x0 / unit) & (~(uint64_t)0 >> (63 - (b->x1 - 1) / unit));
       }
       if (next > RPPG_MAX_SIDE) break;
+      if (view->packing->n) next = rppg__min(next, y + 64); /* to be read again while near */
       if (!going) memset(col, 0, sizeof col);
       for (u = 0; used >> u != 0; u = v) {
         while (!(used >> u & 1)) u++;
         for (v = u + 1; used >> v & 1; v++) {} /* at most 960 / 16 = 60 units */
         kernels->columns(src + y * stride, stride, next - y, first + u * unit,
                          rppg__min(first + v * unit, last), width, first, col);
+      }
+      for (i = 0; i < parts && view->packing->n; i++) {
+        const rppg__box *b = &part[i];
+        if (b->y0 <= y && y < b->y1)
+          rppg__collect_bits(kernels, src + y * stride, stride, next - y, first + b->x0,
+                             first + b->x1, width, view, out[of[i]].sum);
       }
     }
   }
@@ -1686,30 +2134,48 @@ RPPG_DEF rppg_status rppg_roi_sums(const rppg_frame *frame, const rppg_rect *roi
   const rppg_status status = rppg_frame_check(frame);
   const rppg__format *f;
   rppg__box box[RPPG__GROUP];
+  rppg__view view;
   size_t begin, m, i;
-  int k, b, row;
+  int k;
   if (status != RPPG_OK) return status;
   if (n != 0 && (rois == NULL || out == NULL)) return RPPG_ERR_ARG;
   f = rppg__format_of(frame);
   for (i = 0; i < n; i++) memset(&out[i], 0, sizeof out[i]);
   for (begin = 0; begin < n; begin += m) {
     m = n - begin < RPPG__GROUP ? n - begin : RPPG__GROUP;
-    for (k = 0; k < f->planes; k++) {
-      const rppg__plane *p = &f->plane[k];
+    for (k = 0; k < rppg__views(f); k++) {
+      rppg__look(frame, k, &view);
       for (i = 0; i < m; i++) {
-        rppg_sums *o = &out[begin + i];
-        uint32_t cells;
-        box[i] = rppg__cut(&rois[begin + i], frame, p);
-        cells = (uint32_t)((box[i].x1 - box[i].x0) / p->bytes) * (uint32_t)(box[i].y1 - box[i].y0);
-        for (b = 0; b < p->bytes; b++)
-          if (p->of[b] < 3) o->count[p->of[b]] += cells;
+        rppg__box *b = &box[i];
+        *b = rppg__cut(&rois[begin + i], frame, &view.p);
+        rppg__count(&view, (uint32_t)((b->x1 - b->x0) / view.p.bytes) * (uint32_t)(b->y1 - b->y0),
+                    out[begin + i].count);
       }
-      row = rppg__cells(frame->width, p->pixels) * p->bytes;
-      rppg__plane_sums(frame->planes[k], frame->strides[k], row, p, box, (int)m, out + begin);
+      rppg__plane_sums(&view, box, (int)m, out + begin);
     }
   }
+  for (i = 0; i < n && view.packing->unit; i++)
+    for (k = 0; k < 3; k++) out[i].sum[k] >>= view.packing->unit;
   return RPPG_OK;
 }
+
+/* The largest value of a channel, in the units of its sum. */
+static double rppg__white(const rppg_frame *frame, int channel)
+{
+  int bits = frame->bits, shift = frame->shift;
+  switch (frame->format) {
+  case RPPG_RGB565: return channel == 1 ? 63.0 : 31.0;
+  case RPPG_RAW10: return 1023.0;
+  case RPPG_RAW12: return 4095.0;
+  case RPPG_P010: bits = bits ? bits : 10; shift = 16 - bits; break;
+  case RPPG_GRAY16: case RPPG_BAYER16: bits = bits ? bits : 16 - shift; break;
+  default: return 255.0;
+  }
+  return (double)(((1 << bits) - 1) << shift);
+}
+
+/* Luma weights of red and blue, by rppg_matrix. */
+static const double rppg__luma[3][2] = { { 0.299, 0.114 }, { 0.2126, 0.0722 }, { 0.2627, 0.0593 } };
 
 RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *sums, float *rgb)
 {
@@ -1726,19 +2192,213 @@ RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *su
       return RPPG_ERR_DATA;
     }
     m[i] = (double)sums->sum[from] / (double)sums->count[from];
+    if (f->family != RPPG__IS_YUV) m[i] *= 255.0 / rppg__white(frame, i);
   }
   if (f->family == RPPG__IS_YUV) {
-    kr = frame->matrix == RPPG_BT709 ? 0.2126 : 0.299; /* luma weights of red and blue */
-    kb = frame->matrix == RPPG_BT709 ? 0.0722 : 0.114;
-    y = frame->range == RPPG_FULL ? m[0] : (m[0] - 16.0) * (255.0 / 219.0);
-    u = (m[1] - 128.0) * (frame->range == RPPG_FULL ? 2.0 : 510.0 / 224.0) * (1.0 - kb); /* B - Y */
-    v = (m[2] - 128.0) * (frame->range == RPPG_FULL ? 2.0 : 510.0 / 224.0) * (1.0 - kr); /* R - Y */
+    const int full = frame->range == RPPG_FULL, wide = rppg__is_wide(frame->format);
+    const double to_8 = full ? 255.0 / rppg__white(frame, 0) : wide ? 1.0 / 256.0 : 1.0;
+    const double half = wide ? 32768.0 : 128.0, scale = full ? 2.0 : 510.0 / 224.0;
+    kr = rppg__luma[frame->matrix][0];
+    kb = rppg__luma[frame->matrix][1];
+    y = full ? m[0] * to_8 : (m[0] * to_8 - 16.0) * (255.0 / 219.0);
+    u = (m[1] - half) * to_8 * scale * (1.0 - kb); /* B - Y */
+    v = (m[2] - half) * to_8 * scale * (1.0 - kr); /* R - Y */
     m[0] = y + v;
     m[1] = y - (kr * v + kb * u) / (1.0 - kr - kb);
     m[2] = y + u;
   }
   for (i = 0; i < 3; i++) rgb[i] = (float)m[i];
   return RPPG_OK;
+}
+
+/* ---- sums over masks and skin ---------------------------------------------------------------- */
+
+/* Which chroma passes: at i = 0, 1 (Cb, Cr) low <= sum of k[i] * channel < high, in 2^-24. Channels
+   are read at their cells; those of words are words. */
+typedef struct rppg__gate {
+  int64_t k[2][3], low[2], high[2];
+  int format, begin; /* first channel that counts: YUV has no need of Y */
+  const uint8_t *src[3];
+  ptrdiff_t stride[3];
+  uint8_t half[3], rows[3], bytes[3]; /* log2 of a cell's pixels and rows; bytes */
+  int low_byte;      /* distance from a word's high byte */
+} rppg__gate;
+
+static int64_t rppg__fixed(double x) { return (int64_t)(x * 16777216.0 + (x < 0.0 ? -0.5 : 0.5)); }
+
+static void rppg__gate_init(rppg__gate *g, const rppg_frame *frame, const rppg_skin *skin)
+{
+  const rppg__format *f = rppg__format_of(frame);
+  const double cb = 112.0 / 255.0 / 0.886, cr = 112.0 / 255.0 / 0.701; /* of B - Y and R - Y, BT.601 */
+  double k[2][3] = { { 0.0, 0.0, 0.0 }, { 0.0, 0.0, 0.0 } }, half = 0.0;
+  int i, c, b, plane;
+  rppg__view v;
+  memset(g, 0, sizeof *g);
+  g->format = frame->format;
+  g->low_byte = frame->big_endian ? 1 : -1;
+  if (f->family == RPPG__IS_YUV) {
+    const double kr = rppg__luma[frame->matrix][0], kb = rppg__luma[frame->matrix][1];
+    const int full = frame->range == RPPG_FULL, wide = rppg__is_wide(frame->format);
+    const double to_8 = full ? 255.0 / rppg__white(frame, 0) : wide ? 1.0 / 256.0 : 1.0;
+    const double u = to_8 * (full ? 2.0 : 510.0 / 224.0) * (1.0 - kb); /* B - Y of this matrix */
+    const double v_ = to_8 * (full ? 2.0 : 510.0 / 224.0) * (1.0 - kr);
+    /* What BT.601 calls Y, less this Y: 0.299 (R - Y) + 0.587 (G - Y) + 0.114 (B - Y). */
+    const double du = u * (0.114 - 0.587 * kb / (1.0 - kr - kb));
+    const double dv = v_ * (0.299 - 0.587 * kr / (1.0 - kr - kb));
+    k[0][1] = cb * (u - du);
+    k[0][2] = cb * -dv;
+    k[1][1] = cr * -du;
+    k[1][2] = cr * (v_ - dv);
+    half = wide ? 32768.0 : 128.0;
+    g->begin = 1;
+  } else {
+    static const double y[3] = { 0.299, 0.587, 0.114 };
+    for (c = 0; c < 3; c++) {
+      const double to_8 = 255.0 / rppg__white(frame, c);
+      k[0][c] = cb * to_8 * ((c == 2 ? 1.0 : 0.0) - y[c]);
+      k[1][c] = cr * to_8 * ((c == 0 ? 1.0 : 0.0) - y[c]);
+    }
+  }
+  for (i = 0; i < 2; i++) {
+    const int low = i == 0 ? skin->cb_min : skin->cr_min, high = i == 0 ? skin->cb_max : skin->cr_max;
+    double zero = 128.0;
+    for (c = 0; c < 3; c++) {
+      g->k[i][c] = rppg__fixed(k[i][c]);
+      zero -= half * (double)g->k[i][c] / 16777216.0;
+    }
+    g->low[i] = rppg__fixed((double)low - 0.5 - zero);
+    g->high[i] = rppg__fixed((double)high + 0.5 - zero);
+  }
+  for (plane = 0; plane < f->planes; plane++) {
+    rppg__look(frame, plane, &v);
+    for (b = 0; b < v.p.bytes; b++) {
+      c = v.p.of[b] & 3;
+      if (c == 3 || v.p.of[b] >= 128) continue;
+      g->src[c] = v.src + b;
+      g->stride[c] = v.stride;
+      g->half[c] = v.p.pixels > 1;
+      g->rows[c] = v.p.rows > 1;
+      g->bytes[c] = v.p.bytes;
+    }
+  }
+  if (frame->format == RPPG_RGB565) g->src[0] = frame->planes[0];
+}
+
+static int rppg__gate_passes(const rppg__gate *g, int x, int y)
+{
+  int64_t a = 0, b = 0;
+  int c, s;
+  for (c = g->begin; c < 3; c++) {
+    if (g->format == RPPG_RGB565) {
+      const uint8_t *p = g->src[0] + y * g->stride[0] + 2 * x;
+      const int w = g->low_byte > 0 ? p[0] << 8 | p[1] : p[1] << 8 | p[0];
+      s = c == 0 ? w >> 11 : c == 1 ? w >> 5 & 63 : w & 31;
+    } else {
+      const uint8_t *p = g->src[c] + (y >> g->rows[c]) * g->stride[c] + (x >> g->half[c]) * g->bytes[c];
+      s = g->format == RPPG_P010 ? p[0] << 8 | p[g->low_byte] : p[0];
+    }
+    a += g->k[0][c] * s;
+    b += g->k[1][c] * s;
+  }
+  return a >= g->low[0] && a < g->high[0] && b >= g->low[1] && b < g->high[1];
+}
+
+enum { RPPG__TILE = 480 }; /* bytes and pixels at a time: a multiple of all cells */
+
+/* What of n pixels of row y from x on passes, as bytes; none outside of the rectangle's part `in`
+   of the frame. mask is that part's. In room[TILE], or where the mask is if that will do. */
+static const uint8_t *rppg__pass(uint8_t *room, int x, int n, int y, const rppg__box *in,
+                                 const uint8_t *mask, ptrdiff_t stride, const rppg__gate *g)
+{
+  const int begin = rppg__max(x, in->x0), end = rppg__min(x + n, in->x1);
+  const uint8_t *row = mask;
+  int i, ok = 0;
+  if (y < in->y0 || y >= in->y1) {
+    memset(room, 0, (size_t)n);
+    return room;
+  }
+  if (mask) row += (y - in->y0) * stride + (begin - in->x0);
+  if (mask && g == NULL && begin == x && end == x + n) return row;
+  memset(room, 0, (size_t)n);
+  if (mask) memcpy(room + (begin - x), row, (size_t)(end - begin));
+  else memset(room + (begin - x), 255, (size_t)(end - begin));
+  for (i = begin; i < end && g; i++) {
+    if (!g->half[1] || i == begin || (i & 1) == 0) ok = rppg__gate_passes(g, i, y);
+    if (!ok) room[i - x] = 0;
+  }
+  return room;
+}
+
+RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
+                                    const uint8_t *mask, ptrdiff_t stride, const rppg_skin *skin,
+                                    rppg_sums *out)
+{
+  static const rppg_skin window = { 77, 127, 133, 173 };
+  const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
+  const rppg_status status = rppg_frame_check(frame);
+  const rppg__format *f;
+  rppg__plane pixel;
+  rppg__box in; /* pixels of the frame */
+  rppg__view v;
+  rppg__gate gate;
+  rppg_rect all;
+  uint8_t room[2][RPPG__TILE], set[RPPG__TILE + 80], tile[RPPG__TILE + 32], of[16], first[128];
+  uint32_t total[16];
+  int k, x, y, i;
+  if (status != RPPG_OK) return status;
+  if (out == NULL) return RPPG_ERR_ARG;
+  f = rppg__format_of(frame);
+  all.x = all.y = 0;
+  all.w = frame->width;
+  all.h = frame->height;
+  if (rect == NULL) rect = &all;
+  if (mask != NULL && rect->w > 0 && rect->h > 0) {
+    const size_t s = (size_t)stride, length = stride < 0 ? 0 - s : s;
+    if (length < (size_t)rect->w || length > (size_t)PTRDIFF_MAX / (size_t)rect->h) return RPPG_ERR_ARG;
+  }
+  if (skin != NULL) {
+    if (f->family != RPPG__IS_RGB && f->family != RPPG__IS_YUV) return RPPG_ERR_UNSUPPORTED;
+    if (!(skin->cb_min | skin->cb_max | skin->cr_min | skin->cr_max)) skin = &window;
+    if (skin->cb_min < 0 || skin->cb_max > 255 || skin->cb_min > skin->cb_max) return RPPG_ERR_ARG;
+    if (skin->cr_min < 0 || skin->cr_max > 255 || skin->cr_min > skin->cr_max) return RPPG_ERR_ARG;
+    rppg__gate_init(&gate, frame, skin);
+  }
+  memset(out, 0, sizeof *out);
+  memset(&pixel, 0, sizeof pixel);
+  pixel.pixels = pixel.rows = pixel.bytes = 1;
+  in = rppg__cut(rect, frame, &pixel);
+  if (in.x0 >= in.x1) return RPPG_ERR_DATA;
+  if (mask) mask += (in.y0 - (ptrdiff_t)rect->y) * stride + (in.x0 - (ptrdiff_t)rect->x);
+  for (k = 0; k < rppg__views(f); k++) {
+    rppg__box b;
+    int chunk, bytes, pixels;
+    rppg__look(frame, k, &v);
+    bytes = v.p.bytes;
+    pixels = v.p.pixels;
+    chunk = v.packing->n ? RPPG__TILE : RPPG__TILE / pixels * bytes; /* a mask of TILE pixels at most */
+    for (i = 0; i < 128; i++) first[i] = i < 64 || i % pixels ? 0 : 1;
+    b = rppg__cut(rect, frame, &v.p);
+    for (i = 0; i < 16; i++) of[i] = (uint8_t)(i / bytes < 16 / bytes ? i / bytes * pixels : 255);
+    for (x = b.x0; x < b.x1; x += chunk) {
+      const int n = rppg__min(chunk, b.x1 - x), left = x / bytes * pixels, wide = n / bytes * pixels;
+      memset(total, 0, sizeof total);
+      for (y = b.y0; y < b.y1; y++) {
+        const uint8_t *row = v.src + y * v.stride + x;
+        const rppg__gate *g = skin ? &gate : NULL;
+        const uint8_t *p = rppg__pass(room[0], left, wide, y * v.p.rows, &in, mask, stride, g), *q = p;
+        if (v.p.rows > 1) q = rppg__pass(room[1], left, wide, y * v.p.rows + 1, &in, mask, stride, g);
+        rppg__count(&v, kernels->any(set, p, q, wide, pixels, first), out->count);
+        kernels->cover(row, n, v.row - x, set, bytes, pixels, of, total, v.packing->n ? tile : NULL);
+        rppg__collect_bits(kernels, tile, 0, 1, 0, n, (int)sizeof tile, &v, out->sum);
+      }
+      for (i = 0; i < 16 / bytes * bytes; i++) {
+        const int to = v.p.of[i % bytes];
+        if ((to & 3) < 3) out->sum[to & 3] += (uint64_t)total[i] << (to >> 2 & 15);
+      }
+    }
+  }
+  for (k = 0; k < 3; k++) out->sum[k] >>= v.packing->unit;
+  return out->count[0] | out->count[1] | out->count[2] ? RPPG_OK : RPPG_ERR_DATA;
 }
 
 /* ---- layouts --------------------------------------------------------------------------------- */

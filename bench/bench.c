@@ -89,13 +89,14 @@ static double look(int format, int number, rppg_rect box)
   for (i = 0; i < f->planes; i++) {
     const rppg__plane *p = &f->plane[i];
     const rppg__box b = rppg__cut(&box, &frame, p);
+    const int both = f->family == RPPG__IS_BAYER ? 2 : 1; /* a row of cells is two of memory */
     frame.planes[i] = at;
     frame.strides[i] = WIDTH / p->pixels * p->bytes;
-    at += frame.strides[i] * (HEIGHT / p->rows);
-    areas[i].p = frame.planes[i] + b.y0 * frame.strides[i] + b.x0;
+    at += frame.strides[i] * (HEIGHT / p->rows * both);
+    areas[i].p = frame.planes[i] + b.y0 * both * frame.strides[i] + b.x0;
     areas[i].stride = frame.strides[i];
     areas[i].bytes = b.x1 - b.x0;
-    areas[i].rows = b.y1 - b.y0;
+    areas[i].rows = (b.y1 - b.y0) * both;
     bytes += (double)areas[i].bytes * areas[i].rows;
   }
   return bytes;
@@ -124,6 +125,21 @@ static double setup_grid(int format)
   roi_count = 16 * 12;
   rppg_layout_grid(12, 16, &whole, rois);
   return look(format, 0, whole);
+}
+/* A mask of a disc in the box; a gate that judges every pixel. */
+static uint8_t mask[300 * 300];
+static double setup_mask(int format)
+{
+  int x, y;
+  for (y = 0; y < 300; y++)
+    for (x = 0; x < 300; x++) mask[300 * y + x] = (x - 150) * (x - 150) + (y - 150) * (y - 150) < 140 * 140;
+  return one(format, face);
+}
+static void run_mask(void) { sink += (uint64_t)rppg_mask_sums(&frame, &face, mask, 300, NULL, sums) + sums[0].sum[0]; }
+static void run_skin(void)
+{
+  const rppg_skin any = { 0, 254, 0, 254 };
+  sink += (uint64_t)rppg_mask_sums(&frame, &face, NULL, 0, &any, sums) + sums[0].sum[0];
 }
 static void run_sums(void) { sink += (uint64_t)rppg_roi_sums(&frame, rois, roi_count, sums) + sums[0].sum[0]; }
 static void run_single(void)
@@ -354,6 +370,23 @@ static const bench_case cases[] = {
   { "mean_300x300/I420", setup_300, RPPG_I420, run_sums, limit_bytes, "byte" },
   { "mean_300x300/YUYV", setup_300, RPPG_YUYV, run_sums, limit_bytes, "byte" },
   { "mean_300x300/GRAY8", setup_300, RPPG_GRAY8, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/ARGB", setup_300, RPPG_ARGB, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/RGB565", setup_300, RPPG_RGB565, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/GRAY16", setup_300, RPPG_GRAY16, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/P010", setup_300, RPPG_P010, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/BAYER8", setup_300, RPPG_BAYER8, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/BAYER16", setup_300, RPPG_BAYER16, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/RAW10", setup_300, RPPG_RAW10, run_sums, limit_bytes, "byte" },
+  { "mean_300x300/RAW12", setup_300, RPPG_RAW12, run_sums, limit_bytes, "byte" },
+  { "six_rois/RAW10", setup_six, RPPG_RAW10, run_sums, limit_bytes, "byte" },
+  { "mask_300x300/RGB24", setup_mask, RPPG_RGB24, run_mask, limit_bytes, "byte" },
+  { "mask_300x300/BGRA", setup_mask, RPPG_BGRA, run_mask, limit_bytes, "byte" },
+  { "mask_300x300/NV12", setup_mask, RPPG_NV12, run_mask, limit_bytes, "byte" },
+  { "mask_300x300/I420", setup_mask, RPPG_I420, run_mask, limit_bytes, "byte" },
+  { "mask_300x300/GRAY8", setup_mask, RPPG_GRAY8, run_mask, limit_bytes, "byte" },
+  { "mask_300x300/RAW10", setup_mask, RPPG_RAW10, run_mask, limit_bytes, "byte" },
+  { "skin_300x300/RGB24", setup_mask, RPPG_RGB24, run_skin, limit_bytes, "byte" },
+  { "skin_300x300/NV12", setup_mask, RPPG_NV12, run_skin, limit_bytes, "byte" },
   { "mean_300x300_cold/RGB24", setup_300, RPPG_RGB24, run_cold, limit_cold, "byte" },
   { "mean_300x300_cold/NV12", setup_300, RPPG_NV12, run_cold, limit_cold, "byte" },
   { "mean_64x64/RGB24", setup_64, RPPG_RGB24, run_sums, limit_bytes, "byte" },

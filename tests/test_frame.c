@@ -178,7 +178,7 @@ static void test_check(void)
   BAD(format, RPPG__FORMAT_END, RPPG_ERR_UNSUPPORTED);
   BAD(format, INT_MAX, RPPG_ERR_UNSUPPORTED);
   BAD(format, INT_MIN, RPPG_ERR_UNSUPPORTED);
-  BAD(matrix, 2, RPPG_ERR_UNSUPPORTED);
+  BAD(matrix, 3, RPPG_ERR_UNSUPPORTED);
   BAD(matrix, -1, RPPG_ERR_UNSUPPORTED);
   BAD(range, 2, RPPG_ERR_UNSUPPORTED);
   BAD(range, INT_MIN, RPPG_ERR_UNSUPPORTED);
@@ -494,7 +494,7 @@ static uint64_t golden(void)
   uint32_t bits;
   hash = TAP_FNV;
   seed = 2026;
-  for (format = RPPG_RGB24; format < RPPG__FORMAT_END; format++) {
+  for (format = RPPG_RGB24; format <= RPPG_UYVY; format++) {
     rppg_frame f = frame_make(format, 322, 70, 5, format % 3);
     const rppg_rect face = { 60, -5, 151, 80 };
     f.matrix = format % 2;
@@ -527,12 +527,12 @@ int main(void)
   test_layouts();
   test_smoother();
   test_mean_errors();
-  for (format = RPPG_RGB24; format < RPPG__FORMAT_END; format++)
+  for (format = RPPG_RGB24; format <= RPPG_UYVY; format++)
     for (i = 0; i < (format > RPPG_GRAY8 ? 4 : 1); i++) test_mean(format, i / 2, i % 2);
   TAP_EACH_ISA(isa) {
     uint64_t h;
     printf("# %s\n", rppg_isa_name((rppg_isa)isa));
-    for (format = RPPG_RGB24; format < RPPG__FORMAT_END; format++) {
+    for (format = RPPG_RGB24; format <= RPPG_UYVY; format++) {
       test_widths(format);
       test_edges(format);
       test_overlap(format);

@@ -1277,7 +1277,7 @@ int main(void)
   test_configs();
   test_colours();
   test_contact();
-  for (m = RPPG_RGB24; m < RPPG__FORMAT_END; m++) test_frames(m, 0);
+  for (m = RPPG_RGB24; m <= RPPG_UYVY; m++) test_frames(m, 0);
   test_frames(RPPG_NV12, 1);
   test_frames(RPPG_BGRA, 2);
   test_frames(RPPG_I420, 2);
