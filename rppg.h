@@ -525,10 +525,10 @@ typedef struct rppg_session {
   float *scratch;                 /* [fft_n + 2] */
   float *power, *shared;          /* [bins] */
   rppg_moments *moments;          /* [rois], 2SR only, as is turns */
-  float *turns;                   /* [n][rois][8] ring: a frame's main axis, what it is held against */
-  float *levels, *tones;          /* [3][n], [3][bins][2] a window's colours and their spectra */
-  double *solve;                  /* [4 n] ICA only */
-  float *each;                    /* [6][n] waves of the methods that agree or not */
+  double *turns;                  /* [n][rois][8] ring: frames as rppg__turn_of has them */
+  float *levels, *tones;          /* [6][n], [3][bins][2] a window's colours and their spectra */
+  double *solve;                  /* [4 n] */
+  float *each, *votes;            /* [6][n], [6][bins] of a consensus: waves, their powers */
   rppg_dsp_fft fft;
   rppg_smoother smoother;
   size_t total, wave_n;           /* grid samples so far; samples in wave */
@@ -2306,6 +2306,8 @@ RPPG_DEF const char *rppg_flag_text(unsigned flag)
   return NULL;
 }
 
+enum { RPPG__VOTERS = 6 };
+
 static double rppg__or(double value, double fallback) { return value == 0.0 ? fallback : value; }
 
 /* Replaces zeros by the defaults; 0 if a field is outside its range. */
@@ -2323,7 +2325,7 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
   c->bpm_min = rppg__or(c->bpm_min, 36.0);
   c->bpm_max = rppg__or(c->bpm_max, 240.0);
   if (!c->smooth_boxes) c->smooth_boxes = 20;
-  if (c->method < 0 || c->method > RPPG_CONTACT) return 0;
+  if (c->method < 0 || c->method >= RPPG__METHOD_END) return 0;
   if (c->parts ? c->n_parts < 1 || c->n_parts > RPPG_MAX_ROIS : !rppg_layout_size(c->layout))
     return 0;
   for (i = 0; c->parts && i < c->n_parts; i++)
@@ -2340,40 +2342,59 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
 {
   rppg_pulse_config pc;
   rppg_dsp_fft_config fc;
-  size_t i, pulse_size, fft_size;
+  size_t i, pulse_size, fft_size, streams;
   void *fft_mem, *pulse_mem;
   s->rois = s->cfg.parts ? s->cfg.n_parts : rppg_layout_size(s->cfg.layout);
   s->channels = 3 * s->rois;
-  s->signals = s->cfg.method == RPPG_CONTACT ? s->channels : s->rois;
+  s->values = s->cfg.method == RPPG_2SR ? 9 * s->rois : s->channels;
+  s->signals = s->cfg.method == RPPG_CONTACT ? s->channels
+             : s->cfg.method == RPPG_CONSENSUS ? 2 * s->rois : s->rois;
+  streams = rppg__windowed(s->cfg.method) ? 0 : s->signals;
   s->n = (size_t)(s->cfg.window_s * s->cfg.rate_hz + 0.5);
   s->fft_n = (3 * s->n + 1) / 2 * 2; /* the parabola then errs by less than 0.04 bpm */
   while (!rppg_dsp__fft_factor(&s->fft, s->fft_n / 2)) s->fft_n += 2;
   s->bins = (size_t)(1.5 * s->cfg.bpm_max / 60.0 * (double)s->fft_n / s->cfg.rate_hz) + 3;
   if (s->bins > s->fft_n / 2 + 1) s->bins = s->fft_n / 2 + 1;
   memset(&pc, 0, sizeof pc);
-  pc.method = s->cfg.method == RPPG_CONTACT ? RPPG_GREEN : s->cfg.method;
+  pc.method = s->cfg.method == RPPG_CONTACT ? RPPG_GREEN
+            : s->cfg.method == RPPG_CONSENSUS ? RPPG_CHROM : s->cfg.method; /* the larger one */
   pc.rate_hz = s->cfg.rate_hz;
   pulse_size = rppg_pulse_mem_size(&pc);
-  s->final = pc.method == RPPG_GREEN ? s->n : s->n + 1 - rppg_pulse_window(pc.rate_hz);
+  s->final = s->n;
+  if (streams && !rppg__plain(pc.method)) s->final = s->n + 1 - rppg_pulse_window(pc.rate_hz);
   memset(&fc, 0, sizeof fc);
   fc.n = s->fft_n;
   fft_size = rppg_dsp_fft_mem_size(&fc);
   s->parts = (rppg_part *)rppg__take(a, s->rois, sizeof *s->parts);
   s->rects = (rppg_rect *)rppg__take(a, s->rois, sizeof *s->rects);
   s->sums = (rppg_sums *)rppg__take(a, s->rois, sizeof *s->sums);
-  s->pulses = (rppg_pulse *)rppg__take(a, s->signals, sizeof *s->pulses);
+  s->pulses = (rppg_pulse *)rppg__take(a, streams, sizeof *s->pulses);
   s->colours = (float *)rppg__take(a, s->n * s->channels, sizeof(float));
   s->waves = (float *)rppg__take(a, s->final * s->signals, sizeof(float));
-  s->now = (float *)rppg__take(a, s->channels, sizeof(float));
-  s->last = (float *)rppg__take(a, s->channels, sizeof(float));
-  s->cell = (double *)rppg__take(a, s->channels, sizeof(double));
+  s->now = (float *)rppg__take(a, s->values, sizeof(float));
+  s->last = (float *)rppg__take(a, s->values, sizeof(float));
+  s->cell = (double *)rppg__take(a, s->values, sizeof(double));
   s->wave = (float *)rppg__take(a, s->n, sizeof(float));
   s->hann = (float *)rppg__take(a, s->n, sizeof(float));
   s->scratch = (float *)rppg__take(a, s->fft_n + 2, sizeof(float));
   s->power = (float *)rppg__take(a, s->bins, sizeof(float));
   s->shared = (float *)rppg__take(a, s->bins, sizeof(float));
   fft_mem = rppg__take(a, fft_size, 1);
-  for (i = 0; i < s->signals; i++) {
+  if (s->cfg.method == RPPG_2SR) {
+    s->moments = (rppg_moments *)rppg__take(a, s->rois, sizeof *s->moments);
+    s->turns = (double *)rppg__take(a, 8 * s->n * s->rois, sizeof(double));
+    s->solve = (double *)rppg__take(a, 3 * s->n, sizeof(double));
+  } else if (rppg__windowed(s->cfg.method) || s->cfg.method == RPPG_CONSENSUS) {
+    s->levels = (float *)rppg__take(a, 6 * s->n, sizeof(float));
+    s->tones = (float *)rppg__take(a, 6 * s->bins, sizeof(float));
+    s->solve = (double *)rppg__take(a, 4 * s->n, sizeof(double));
+  }
+  if (s->cfg.method == RPPG_CONSENSUS) {
+    s->each = (float *)rppg__take(a, RPPG__VOTERS * s->n, sizeof(float));
+    s->votes = (float *)rppg__take(a, RPPG__VOTERS * s->bins, sizeof(float));
+  }
+  for (i = 0; i < streams; i++) {
+    if (s->cfg.method == RPPG_CONSENSUS) pc.method = i < s->rois ? RPPG_POS : RPPG_CHROM;
     pulse_mem = rppg__take(a, pulse_size, 1);
     if (pulse_mem) rppg_pulse_init(&s->pulses[i], &pc, pulse_mem, pulse_size);
   }
@@ -2416,8 +2437,8 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
 static void rppg__restart(rppg_session *s)
 {
   size_t i;
-  for (i = 0; i < s->signals; i++) rppg_pulse_reset(&s->pulses[i]);
-  for (i = 0; i < s->channels; i++) s->last[i] = s->now[i] = 0.0f;
+  for (i = 0; i < s->signals && !rppg__windowed(s->cfg.method); i++) rppg_pulse_reset(&s->pulses[i]);
+  for (i = 0; i < s->values; i++) s->last[i] = s->now[i] = 0.0f;
   s->total = s->jump_at = s->lost_at = 0;
   s->started = s->spectrum_ok = 0;
   s->wave_n = 0;
@@ -2435,6 +2456,16 @@ RPPG_DEF void rppg_reset(rppg_session *s)
 
 /* ---- session: frames to the grid ------------------------------------------------------------- */
 
+/* The six products of 2SR from a ROI's mean colour and covariances. */
+static void rppg__grid_turn(const float *rgb, const float *cov, double *turn)
+{
+  double c[6];
+  int i, k, at = 0;
+  for (i = 0; i < 3; i++)
+    for (k = i; k < 3; k++, at++) c[at] = (double)cov[at] + (double)rgb[i] * (double)rgb[k];
+  rppg__turn_of(c, turn);
+}
+
 /* One sample of the uniform grid: colours into the ring, each signal's pulse into its ring. */
 static void rppg__grid_sample(rppg_session *s, const float *rgb)
 {
@@ -2442,9 +2473,11 @@ static void rppg__grid_sample(rppg_session *s, const float *rgb)
   float *row = s->colours + slot * s->channels;
   size_t i;
   memcpy(row, rgb, s->channels * sizeof *row);
-  for (i = 0; i < s->signals; i++) {
-    const float one[3] = { rgb[i], rgb[i], rgb[i] };
-    const float *c = s->cfg.method == RPPG_CONTACT ? one : rgb + 3 * i;
+  for (i = 0; i < s->rois && s->cfg.method == RPPG_2SR; i++)
+    rppg__grid_turn(rgb + 3 * i, rgb + s->channels + 6 * i, s->turns + 8 * (slot * s->rois + i));
+  for (i = 0; i < s->signals && !rppg__windowed(s->cfg.method); i++) {
+    const float one[3] = { rgb[i % s->channels], rgb[i % s->channels], rgb[i % s->channels] };
+    const float *c = s->cfg.method == RPPG_CONTACT ? one : rgb + 3 * (i % s->rois);
     rppg_pulse *p = &s->pulses[i];
     float out;
     if (rppg_pulse_push(p, c, &out)) /* n - final samples late */
@@ -2459,15 +2492,15 @@ static void rppg__to_grid(rppg_session *s, double t_s)
 {
   const double dt = 1.0 / s->cfg.rate_hz, span = t_s - s->last_s;
   double from = s->last_s;
-  float sample[3 * RPPG_MAX_ROIS];
+  float sample[9 * RPPG_MAX_ROIS];
   for (;;) {
     const double end = (double)(s->total + 1) * dt, to = end < t_s ? end : t_s;
     const double middle = (0.5 * (from + to) - s->last_s) / span, share = (to - from) / dt;
     size_t i;
-    for (i = 0; i < s->channels; i++)
+    for (i = 0; i < s->values; i++)
       s->cell[i] += share * ((double)s->last[i] + middle * ((double)s->now[i] - (double)s->last[i]));
     if (to < end) return;
-    for (i = 0; i < s->channels; i++) {
+    for (i = 0; i < s->values; i++) {
       sample[i] = (float)s->cell[i];
       s->cell[i] = 0.0;
     }
@@ -2499,7 +2532,7 @@ static void rppg__push_now(rppg_session *s, int64_t t_us)
   if (!s->started) {
     s->first_us = t_us;
     s->interval_s = 0.0;
-    for (i = 0; i < s->channels; i++) s->cell[i] = 0.0;
+    for (i = 0; i < s->values; i++) s->cell[i] = 0.0;
     s->last_s = 0.0;
     s->started = 1;
   } else {
@@ -2513,7 +2546,7 @@ static void rppg__push_now(rppg_session *s, int64_t t_us)
     rppg__to_grid(s, t_s);
     s->last_s = t_s;
   }
-  memcpy(s->last, s->now, s->channels * sizeof *s->last);
+  memcpy(s->last, s->now, s->values * sizeof *s->last);
   s->last_us = t_us;
 }
 
@@ -2521,6 +2554,7 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
 {
   rppg_status status;
   size_t i;
+  if (s->cfg.method == RPPG_2SR) return RPPG_ERR_UNSUPPORTED;
   for (i = 0; i < s->channels; i++)
     if (!rppg__finite((double)rgb[i])) {
       s->flags |= RPPG_FLAG_BAD_FRAME;
@@ -2530,6 +2564,27 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
   if (status != RPPG_OK && s->started) return status;
   memcpy(s->now, rgb, s->channels * sizeof *rgb);
   rppg__push_now(s, t_us);
+  return status;
+}
+
+/* The sums of the frame's ROIs; of 2SR the products too, as covariances into s->now.            */
+static rppg_status rppg__roi_sums(rppg_session *s, const rppg_frame *frame)
+{
+  rppg_status status;
+  size_t i;
+  if (s->cfg.method != RPPG_2SR) return rppg_roi_sums(frame, s->rects, s->rois, s->sums);
+  status = rppg_roi_moments(frame, s->rects, s->rois, s->moments);
+  for (i = 0; i < s->rois && status == RPPG_OK; i++) {
+    const rppg_moments *o = &s->moments[i];
+    const double n = (double)o->count;
+    float *cov = s->now + s->channels + 6 * i;
+    int a, b, at = 0;
+    memcpy(s->sums[i].sum, o->sum, sizeof o->sum);
+    for (a = 0; a < 3; a++) s->sums[i].count[a] = o->count;
+    for (a = 0; a < 3 && o->count; a++)
+      for (b = a; b < 3; b++, at++)
+        cov[at] = (float)((double)o->product[at] / n - (double)o->sum[a] / n * ((double)o->sum[b] / n));
+  }
   return status;
 }
 
@@ -2545,7 +2600,7 @@ static rppg_status rppg__measure(rppg_session *s, const rppg_frame *frame, const
   status = s->cfg.parts ? rppg_layout_parts(s->parts, s->rois, &box, s->rects)
                         : rppg_layout_fixed(s->cfg.layout, &box, s->rects);
   if (status != RPPG_OK) return status;
-  status = rppg_roi_sums(frame, s->rects, s->rois, s->sums);
+  status = rppg__roi_sums(s, frame);
   if (status != RPPG_OK) return status;
   for (i = 0; i < s->rois; i++) {
     float rgb[3];
@@ -2560,6 +2615,7 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
                                int64_t t_us)
 {
   rppg_status status = rppg_frame_check(frame), time_status;
+  if (status == RPPG_OK && s->cfg.method == RPPG_2SR) status = rppg_roi_moments(frame, NULL, 0, NULL);
   if (status != RPPG_OK) {
     s->flags |= RPPG_FLAG_BAD_FRAME;
     return status;
@@ -2582,17 +2638,23 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
 static void rppg__pulse_window_of(const rppg_session *s, size_t signal, size_t m, float *out)
 {
   const float *ring = s->waves + signal * s->final;
-  const size_t done = m - (s->n - s->final), at = (s->total - m) % s->final;
-  const size_t first = done < s->final - at ? done : s->final - at;
+  size_t done, at, first;
+  if (rppg__windowed(s->cfg.method)) { /* there is no ring */
+    memcpy(out, ring, m * sizeof *out);
+    return;
+  }
+  done = m - (s->n - s->final);
+  at = (s->total - m) % s->final;
+  first = done < s->final - at ? done : s->final - at;
   memcpy(out, ring + at, first * sizeof *out);
   memcpy(out + first, ring, (done - first) * sizeof *out);
   rppg_pulse_tail(&s->pulses[signal], out + done);
 }
 
-/* Takes the line off a pulse; GREEN's grey values first become changes relative to their mean. */
+/* Takes the line off a pulse; grey values first become changes relative to their mean. */
 static void rppg__level(const rppg_session *s, float *x, size_t m)
 {
-  if (s->cfg.method >= RPPG_GREEN) {
+  if (rppg__plain(s->cfg.method)) {
     double mean = 0.0;
     size_t i;
     for (i = 0; i < m; i++) mean += (double)x[i];
@@ -2606,20 +2668,9 @@ static void rppg__level(const rppg_session *s, float *x, size_t m)
    which x may be. The bin in the middle of a sine of amplitude a holds a^2.                      */
 static void rppg__spectrum_of(rppg_session *s, const float *x, size_t m, float *power)
 {
-  const float scale = 4.0f / (float)m; /* the window's mean is 1/2; half of a sine is negative */
   float *f = s->scratch;
   size_t i;
-  if (m == s->n) {
-    for (i = 0; i < m; i++) f[i] = x[i] * s->hann[i] * scale;
-  } else { /* the window is still growing */
-    for (i = 0; i < m; i++) {
-      double sine, cosine;
-      rppg__sincospi(2.0 * (double)i / (double)m, &sine, &cosine);
-      f[i] = (float)((double)x[i] * (0.5 - 0.5 * cosine)) * scale;
-    }
-  }
-  memset(f + m, 0, (s->fft_n - m) * sizeof *f);
-  rppg_dsp_fft_forward(&s->fft, f, f);
+  rppg__hann_fft(&s->fft, s->fft_n, s->hann, s->n, x, m, f);
   for (i = 0; i < s->bins; i++) power[i] = f[2 * i] * f[2 * i] + f[2 * i + 1] * f[2 * i + 1];
 }
 
@@ -2705,13 +2756,138 @@ static void rppg__weigh(rppg_session *s, size_t m, size_t lo, size_t hi, double 
   }
 }
 
+/* The window of m colours at a row of the ring, with its spectra. */
+static rppg__window rppg__window_of(rppg_session *s, const float *rgb, size_t step, size_t at,
+                                    size_t ring, size_t m, size_t lo, size_t hi)
+{
+  rppg__window w;
+  memset(&w, 0, sizeof w);
+  w.n = m;
+  w.stride = s->n;
+  w.bins = s->bins;
+  w.lo = lo;
+  w.hi = hi;
+  w.rate_hz = s->cfg.rate_hz;
+  w.x = s->levels;
+  w.smooth = s->levels + 3 * s->n;
+  w.tones = s->tones;
+  w.solve = s->solve;
+  rppg__window_colours(&w, rgb, step, at, ring);
+  rppg__window_tones(&w, &s->fft, s->fft_n, s->hann, s->n, s->scratch);
+  return w;
+}
+
+/* The pulses of the methods that need a window, one after the other into s->waves. */
+static void rppg__window_pulses(rppg_session *s, size_t m, size_t lo, size_t hi)
+{
+  const size_t at = (s->total - m) % s->n;
+  size_t i;
+  for (i = 0; i < s->rois; i++) {
+    float *wave = s->waves + i * s->n;
+    if (s->cfg.method == RPPG_2SR) {
+      rppg__rotation(s->turns + 8 * i, 8 * s->rois, at, s->n, m, (size_t)(s->cfg.rate_hz + 0.5), 0,
+                     wave, s->solve);
+    } else {
+      const rppg__window w = rppg__window_of(s, s->colours + 3 * i, s->channels, at, s->n, m, lo, hi);
+      double g[3];
+      rppg__window_weights(&w, s->cfg.method, g);
+      rppg__window_pulse(&w, g, wave);
+    }
+  }
+}
+
+/* The methods of a consensus: two streams, then what one window of colours gives. */
+enum { RPPG__STREAMS = 2 };
+static const int rppg__voters[RPPG__VOTERS] = {
+  RPPG_POS, RPPG_CHROM, RPPG_GREEN, RPPG_PBV, RPPG_LGI, RPPG_ICA
+};
+
+/* Colours of all ROIs, each ROI with its weight, into rgb [m][3]. */
+static void rppg__fuse(const rppg_session *s, size_t m, const double *weight, float *rgb)
+{
+  size_t i, r, c;
+  for (i = 0; i < m; i++) {
+    const float *row = s->colours + ((s->total - m + i) % s->n) * s->channels;
+    double sum[3] = { 0.0, 0.0, 0.0 };
+    for (r = 0; r < s->rois; r++)
+      for (c = 0; c < 3; c++) sum[c] += weight[r] * (double)row[3 * r + c];
+    for (c = 0; c < 3; c++) rgb[3 * i + c] = (float)sum[c];
+  }
+}
+
+/* Consensus into s->wave: each method's wave from all ROIs, then the waves added up like the
+   signals of several antennas, by amplitude over noise power at the peak that they share. weight
+   [signals] is that of each ROI's POS, then of each ROI's CHROM.                                 */
+static void rppg__consensus(rppg_session *s, size_t m, size_t lo, size_t hi, double res,
+                            const double *weight)
+{
+  double roi[RPPG_MAX_ROIS], all[RPPG__VOTERS], sum = 0.0, scale = 0.0, agreed = 0.0, voted = 0.0;
+  double vote[RPPG__VOTERS];
+  rppg__window w;
+  size_t v, i, k, top;
+  for (i = 0; i < s->rois; i++) roi[i] = 0.0;
+  for (v = 0; v < RPPG__STREAMS; v++) {
+    float *wave = s->each + v * s->n;
+    for (sum = 0.0, i = 0; i < s->rois; i++) sum += weight[v * s->rois + i];
+    memset(wave, 0, m * sizeof *wave);
+    for (i = 0; i < s->rois && sum > 0.0; i++) {
+      const double share = weight[v * s->rois + i] / sum;
+      rppg__signal(s, v * s->rois + i, m, s->scratch);
+      roi[i] += share;
+      for (k = 0; k < m; k++) wave[k] += (float)share * s->scratch[k];
+    }
+    rppg__spectrum_of(s, wave, m, s->votes + v * s->bins);
+  }
+  for (sum = 0.0, i = 0; i < s->rois; i++) sum += roi[i];
+  for (i = 0; i < s->rois; i++) roi[i] = sum > 0.0 ? roi[i] / sum : 1.0 / (double)s->rois;
+  rppg__fuse(s, m, roi, s->each + 3 * s->n); /* rows of voters to come */
+  w = rppg__window_of(s, s->each + 3 * s->n, 3, 0, m, m, lo, hi);
+  for (; v < RPPG__VOTERS; v++) {
+    double g[3];
+    rppg__window_weights(&w, rppg__voters[v], g);
+    rppg__window_pulse(&w, g, s->each + v * s->n);
+    for (k = 0; k < s->bins; k++) s->votes[v * s->bins + k] = (float)rppg__tone_power(&w, g, k);
+  }
+  for (k = 0; k < s->bins; k++) s->shared[k] = 0.0f;
+  for (v = 0; v < RPPG__VOTERS; v++) {
+    const float *power = s->votes + v * s->bins;
+    all[v] = rppg__power_near(power, 0.0, (double)hi, lo, hi);
+    for (k = lo; k <= hi && all[v] > 0.0; k++) s->shared[k] += (float)((double)power[k] / all[v]);
+  }
+  top = rppg__top(s->shared, lo, hi, -1.0, 0.0);
+  for (sum = 0.0, v = 0; v < RPPG__VOTERS; v++) {
+    const float *power = s->votes + v * s->bins;
+    const double peak = rppg__power_near(power, (double)top, 0.5 * res, lo, hi) / all[v];
+    vote[v] = 0.0;
+    if (!(all[v] > 0.0)) continue;
+    vote[v] = rppg__sqrt(peak) / (1.0 - peak > 1e-6 ? 1.0 - peak : 1e-6);
+    voted += 1.0;
+    k = rppg__top(power, lo, hi, -1.0, 0.0);
+    if (rppg__abs((double)k - (double)top) <= 0.5 * res) agreed += 1.0;
+    sum += vote[v];
+    scale += vote[v] * rppg__sqrt(all[v]);
+  }
+  s->agreement = voted > 0.0 ? agreed / voted : 0.0;
+  memset(s->wave, 0, m * sizeof *s->wave);
+  for (v = 0; v < RPPG__VOTERS && sum > 0.0; v++) {
+    const float *wave = s->each + v * s->n;
+    const double share = vote[v] > 0.0 ? vote[v] / sum * (scale / sum) / rppg__sqrt(all[v]) : 0.0;
+    for (k = 0; k < m && share > 0.0; k++) s->wave[k] -= (float)share * wave[k];
+  }
+}
+
 /* The weighted mean of all signals into s->wave [m], turned so that more blood is up. */
 static void rppg__combine(rppg_session *s, size_t m, size_t lo, size_t hi, double res)
 {
   double weight[3 * RPPG_MAX_ROIS], sum = 0.0;
   size_t i, k;
   weight[0] = 1.0;
+  if (rppg__windowed(s->cfg.method)) rppg__window_pulses(s, m, lo, hi);
   if (s->signals > 1) rppg__weigh(s, m, lo, hi, res, weight);
+  if (s->cfg.method == RPPG_CONSENSUS) {
+    rppg__consensus(s, m, lo, hi, res, weight);
+    return;
+  }
   for (i = 0; i < s->signals; i++) sum += weight[i];
   memset(s->wave, 0, m * sizeof *s->wave);
   for (i = 0; i < s->signals && sum > 0.0; i++) {
@@ -2837,7 +3013,7 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   r.confidence = rppg__confidence(snr, rival, seconds);
   if (doubtful) r.flags |= RPPG_FLAG_HARMONIC;
   if (rival > 0.7) r.flags |= RPPG_FLAG_NOISE;
-  if (s->cfg.method < RPPG_GREEN && rppg__brightness_at(s, m, top) > 8.0 * amplitude) {
+  if (!rppg__plain(s->cfg.method) && rppg__brightness_at(s, m, top) > 8.0 * amplitude) {
     r.flags |= RPPG_FLAG_FLICKER;
     r.confidence *= 0.3;
   }
