@@ -2733,9 +2733,12 @@ static void rppg__signal(const rppg_session *s, size_t signal, size_t m, float *
 }
 
 /* Weighs each signal as a receiver with several antennas does: amplitude over noise power, both
-   at the peak that all signals share. weight [signals], their sum is not normed.                */
+   at the peak that all signals share. weight [signals], their sum is not normed. Where the pulse
+   is weak, as in dark skin, the amplitude is noise too and would make the noisiest peak win, so it
+   is held between half of the mean of all signals and that mean.                                */
 static void rppg__weigh(rppg_session *s, size_t m, size_t lo, size_t hi, double res, double *weight)
 {
+  double noise[3 * RPPG_MAX_ROIS], mean = 0.0;
   size_t i, k, top;
   for (k = 0; k < s->bins; k++) s->shared[k] = 0.0f;
   for (i = 0; i < s->signals; i++) {
@@ -2752,7 +2755,14 @@ static void rppg__weigh(rppg_session *s, size_t m, size_t lo, size_t hi, double 
     rppg__spectrum_of(s, s->wave, m, s->power);
     peak = rppg__power_near(s->power, (double)top, 0.5 * res, lo, hi);
     rest = rppg__power_near(s->power, 0.0, (double)hi, lo, hi) - peak;
-    weight[i] = rest > 0.0 ? rppg__sqrt(peak) / rest : 0.0;
+    noise[i] = rest;
+    weight[i] = rppg__sqrt(peak);
+    mean += weight[i] / (double)s->signals;
+  }
+  for (i = 0; i < s->signals; i++) {
+    if (weight[i] > mean) weight[i] = mean;
+    if (weight[i] < 0.5 * mean) weight[i] = 0.5 * mean;
+    weight[i] = noise[i] > 0.0 ? weight[i] / noise[i] : 0.0;
   }
 }
 

@@ -72,6 +72,14 @@ static int option_method(const char *text)
   return 0;
 }
 
+/* LO,HI in beats per minute. */
+static void option_band(const char *text, double *lo, double *hi)
+{
+  char rest;
+  if (sscanf(text, "%lf,%lf%c", lo, hi, &rest) != 2 || !(*lo >= 20.0 && *hi <= 300.0 && *hi >= 2.0 * *lo))
+    die(EXIT_USAGE, "--band wants LO,HI within 20 and 300 bpm, HI at least twice LO, not '%s'", text);
+}
+
 /* A session on the heap, or the end of the program. */
 static void start_session(rppg_session *s, const rppg_config *cfg)
 {
