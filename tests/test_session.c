@@ -747,7 +747,7 @@ static void test_configs(void)
 #define BAD(field, value) memset(&c, 0, sizeof c); c.field = value; refused(&c, #field, (double)(c.field))
 #define GOOD(field, value) memset(&c, 0, sizeof c); c.field = value; \
   CHECK(rppg_mem_size(&c) > 0, "takes " #field " %g", (double)(c.field))
-  BAD(method, -1); BAD(method, 4); BAD(method, 1 << 30);
+  BAD(method, -1); BAD(method, RPPG__METHOD_END); BAD(method, 1 << 30);
   BAD(layout, -1); BAD(layout, 3); BAD(layout, 1 << 30);
   BAD(rate_hz, 9.99); BAD(rate_hz, -30.0); BAD(rate_hz, 250.1); BAD(rate_hz, nan); BAD(rate_hz, inf); BAD(rate_hz, 1e308);
   GOOD(rate_hz, 10.0); GOOD(rate_hz, 250.0);
