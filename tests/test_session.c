@@ -10,7 +10,8 @@
 
 enum { ROIS = 6, MAX_MEM = 1 << 20, SECOND = 1000000 };
 static unsigned char mem[MAX_MEM + 64], mem2[MAX_MEM + 64];
-static const char *const methods[] = { "POS", "CHROM", "GREEN", "CONTACT" };
+static const char *const methods[] = { "POS", "CHROM", "GREEN", "CONTACT", "PBV", "PBV_DATA", "LGI", "OMIT", "ICA", "PCA",
+  "2SR", "NIR", "CONSENSUS" };
 
 /* ---- traces: integers only, so that every machine sees the same ------------------------------- */
 
@@ -1251,7 +1252,8 @@ int main(void)
   static const int fps[] = { 15, 20, 30, 60, 120 };
   size_t i;
   int m, isa;
-  for (m = RPPG_POS; m <= RPPG_CONTACT; m++) {
+  for (m = RPPG_POS; m < RPPG__METHOD_END; m++) {
+    if (m == RPPG_2SR) continue; /* takes no colours */
     for (i = 0; i < sizeof fps / sizeof *fps; i++)
       if (m == RPPG_POS || fps[i] == 30) test_rates(m, fps[i]);
     if (m <= RPPG_CHROM) test_harmonics(m);

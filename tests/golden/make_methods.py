@@ -5,7 +5,7 @@
                          compute, written anew from their definitions, quirks included
   ssr                    pyVHR's cpu_SSR from per-frame matrices of second moments
   own_*                  the methods of the papers as rppg.h declares them: weights of relative changes,
-                         by numpy.linalg; ICA by its own joint diagonalisation (gradient-free search)
+                         by numpy.linalg
 """
 import math
 import numpy as np
@@ -155,7 +155,7 @@ def own(x, rate):
     out = {}
     for name, p in (('own_pbv', np.array([0.33, 0.77, 0.53])), ('own_pbv_data', np.sqrt(np.diag(q)))):
         p = p / np.linalg.norm(p)
-        w = np.linalg.solve(q, p)
+        w = np.linalg.solve(q / np.trace(q) + 1e-3 * np.eye(3), p)
         out[name] = c.T @ w / (p @ w)
     u = np.linalg.svd(x.T, full_matrices=False)[0][:, 0]
     for name, u in (('own_lgi', u), ('own_omit', x[0] / np.linalg.norm(x[0]))):
