@@ -407,7 +407,8 @@ RPPG_DEF rppg_status rppg_pulse_signal(const rppg_pulse_config *cfg, const float
 
    The band is 0.6 to 4 Hz, in a session bpm_min to bpm_max, under a Hann window. The sign of ICA
    and PCA is that with which they go along with green in the band; their g has length 1. Grey
-   colours, R = G = B, leave nothing of PBV, LGI and OMIT, and of ICA and PCA the grey value.
+   colours, R = G = B, leave nothing of LGI and OMIT, a hundredth of PBV, and of PBV_DATA, ICA and
+   PCA the grey value.
 
    With toolbox = 1, to 1e-5 of the range: PBV.py (signature from the data, means left in), LGI.py,
    OMIT.py, ICA_POH.py (the best of its components over all frequencies, then a Butterworth from 0.7
@@ -1774,8 +1775,8 @@ static void rppg__joint_diagonal(double *M, int m, double *v)
 }
 
 /* JADE of x [3][stride], n samples of mean 0: the weights of the sources as rows, of variance 1.
-   Returns how many there are: directions with less than 1e-10 of the main one's power are none.  */
-static int rppg__jade(const float *x, size_t stride, size_t n, double rows[9])
+   Returns how many there are: directions with less than `least` of the main one's power are none. */
+static int rppg__jade(const float *x, size_t stride, size_t n, double least, double rows[9])
 {
   double cov[9], e[3], v[9], white[9], sum[36], vec[36], M[27], turn[9];
   int pair[6][2], m = 0, pairs = 0, i, k, u, a, b;
@@ -1789,7 +1790,7 @@ static int rppg__jade(const float *x, size_t stride, size_t n, double rows[9])
     }
   rppg_dsp_eig3(cov, e, v);
   for (i = 2; i >= 0; i--)
-    if (e[i] > 0.0 && e[i] > 1e-10 * e[2]) {
+    if (e[i] > 0.0 && e[i] > least * e[2]) {
       for (k = 0; k < 3; k++) white[3 * m + k] = v[3 * k + i] / rppg__sqrt(e[i]);
       m++;
     }
@@ -1841,7 +1842,7 @@ static int rppg__jade(const float *x, size_t stride, size_t n, double rows[9])
 }
 
 /* Smoothness priors on x into smooth, then mean 0 and JADE. */
-static int rppg__window_jade(const rppg__window *w, double lambda, double rows[9])
+static int rppg__window_jade(const rppg__window *w, double lambda, double least, double rows[9])
 {
   size_t i;
   int c;
@@ -1854,7 +1855,7 @@ static int rppg__window_jade(const rppg__window *w, double lambda, double rows[9
     for (i = 0; i < w->n; i++) mean += w->solve[i] / (double)w->n;
     for (i = 0; i < w->n; i++) y[i] = (float)(w->solve[i] - mean);
   }
-  return rppg__jade(w->smooth, w->stride, w->n, rows);
+  return rppg__jade(w->smooth, w->stride, w->n, least, rows);
 }
 
 /* adj(q) p for a symmetric q: the solution of q x = p but for a factor, without a division. */
@@ -1871,6 +1872,7 @@ static void rppg__adjugate(const double q[9], const double p[3], double x[3])
 /* The weights of the relative changes; 0 where there is nothing to weigh. See the declarations. */
 static void rppg__window_weights(const rppg__window *w, int method, double g[3])
 {
+  const double least = 1e-6; /* a thousandth of the main amplitude; below, rounding makes patterns */
   double e[3], v[9], rows[9], u[3], length;
   int i, k, m = 0;
   g[0] = g[1] = g[2] = 0.0;
@@ -1911,12 +1913,12 @@ static void rppg__window_weights(const rppg__window *w, int method, double g[3])
   if (method == RPPG_PCA) {
     rppg_dsp_eig3(w->band, e, v);
     for (i = 2; i >= 0; i--)
-      if (e[i] > 0.0 && e[i] > 1e-9 * e[2]) {
+      if (e[i] > 0.0 && e[i] > least * e[2]) {
         for (k = 0; k < 3; k++) rows[3 * m + k] = v[3 * k + i];
         m++;
       }
   } else
-    m = rppg__window_jade(w, w->rate_hz * w->rate_hz / 9.0, rows); /* 100 at 30 Hz */
+    m = rppg__window_jade(w, w->rate_hz * w->rate_hz / 9.0, least, rows); /* 100 at 30 Hz */
   if (m == 0) return;
   i = rppg__best_row(w, rows, m, w->lo, w->hi);
   length = rppg__sqrt(rppg__dot3(rows + 3 * i, rows + 3 * i));
@@ -2101,7 +2103,7 @@ static rppg_status rppg__toolbox_ica(const rppg_pulse_config *cfg, const float *
     if (!(dev > 0.0)) return RPPG_ERR_DATA;
     for (i = 0; i < n; i++) o.w.x[(size_t)c * n + i] = (float)((o.filtered[i] - mean) / dev);
   }
-  if (rppg__window_jade(&o.w, 100.0, rows) < 3) return RPPG_ERR_DATA;
+  if (rppg__window_jade(&o.w, 100.0, 1e-12, rows) < 3) return RPPG_ERR_DATA;
   for (c = 0; c < 3; c++) { /* no window */
     memcpy(o.f, o.w.smooth + (size_t)c * n, n * sizeof *o.f);
     rppg_dsp_fft_forward(&o.fft, o.f, o.f);
