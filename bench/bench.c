@@ -281,7 +281,7 @@ static void run_smoothness(void) { rppg_dsp_smoothness(signal_in, (size_t)signal
 
 /* ---- session -------------------------------------------------------------------------------------- */
 
-static unsigned char session_mem[128 * 1024], pulse_mem[8 * 4096];
+static unsigned char session_mem[512 * 1024], pulse_mem[8 * 4096];
 static rppg_session session;
 static rppg_pulse pulses[6];
 static int64_t clock_us;
@@ -304,6 +304,31 @@ static double setup_session(int format)
   }
   look(format, 0, face);
   return bytes > 0.0 ? 1.0 : 0.0;
+}
+/* The same for one of the other methods; negative: one ROI instead of six. */
+static double setup_method(int method)
+{
+  static const rppg_part whole = { 0.0f, 0.0f, 1.0f, 1.0f };
+  rppg_config cfg;
+  int i;
+  setup_six(RPPG_RGB24);
+  memset(&cfg, 0, sizeof cfg);
+  cfg.method = method < 0 ? -method : method;
+  if (method < 0) {
+    cfg.parts = &whole;
+    cfg.n_parts = 1;
+  }
+  if (rppg_init(&session, &cfg, session_mem, sizeof session_mem) != RPPG_OK) exit(1);
+  for (i = 0; i < 400; i++) {
+    frame.planes[0] = pixels + (size_t)(i % FRAMES) * 64;
+    rppg_push(&session, &frame, &face, clock_us += 33333);
+  }
+  return 1.0;
+}
+static void run_moments(void)
+{
+  rppg_moments m;
+  rppg_roi_moments(&frame, rois, 1, &m);
 }
 static void run_push(void) { rppg_push(&session, &frame, &face, clock_us += 33333); }
 /* What a push cannot do without: the sums of the ROIs and a step of each pulse. */
@@ -430,6 +455,16 @@ static const bench_case cases[] = {
   { "finder_push/RGB24", setup_finder, RPPG_RGB24, run_finder, run_sums, "frame" },
   { "finder_push/NV12", setup_finder, RPPG_NV12, run_finder, run_sums, "frame" },
   { "finder_search", setup_finder, RPPG_RGB24, run_find, NULL, "search" },
+  { "estimate_six/consensus", setup_method, RPPG_CONSENSUS, run_estimate, NULL, "estimate" },
+  { "estimate_one/consensus", setup_method, -RPPG_CONSENSUS, run_estimate, NULL, "estimate" },
+  { "estimate_six/pbv", setup_method, RPPG_PBV, run_estimate, NULL, "estimate" },
+  { "estimate_six/lgi", setup_method, RPPG_LGI, run_estimate, NULL, "estimate" },
+  { "estimate_six/ica", setup_method, RPPG_ICA, run_estimate, NULL, "estimate" },
+  { "estimate_one/ica", setup_method, -RPPG_ICA, run_estimate, NULL, "estimate" },
+  { "estimate_six/pca", setup_method, RPPG_PCA, run_estimate, NULL, "estimate" },
+  { "estimate_six/2sr", setup_method, RPPG_2SR, run_estimate, NULL, "estimate" },
+  { "moments_300x300/RGB24", setup_300, RPPG_RGB24, run_moments, limit_bytes, "byte" },
+  { "moments_300x300/BGRA", setup_300, RPPG_BGRA, run_moments, limit_bytes, "byte" },
 };
 
 /* ---- timing ----------------------------------------------------------------------------------------------------- */

@@ -16,14 +16,16 @@ static const char usage[] =
   "  --fps F          samples per second where there is no time column          (30)\n"
   "  --time s|ms|us   unit of the time column; a column of whole numbers with steps of 2 or more\n"
   "                   is taken as milliseconds, of 2000 or more as microseconds\n"
-  "  --method M       pos, chrom, green, contact (finger on the lens)            (pos)\n"
+  "  --method M       pos, chrom, green, contact (finger on the lens), pbv, pbv-data, lgi, omit,\n"
+  "                   ica, pca, nir (infrared), consensus of several             (pos)\n"
+  "  --band LO,HI     beats per minute to look for                               (36,240)\n"
   "  --window S       seconds an estimate looks back, 4 to 60                    (10)\n"
   "  --step S         seconds between estimates                                  (1)\n"
   "  --json           one JSON object a line, the last one the summary\n";
 
 typedef struct options {
   const char *path;
-  double fps, window_s, step_s, time_unit;
+  double fps, window_s, step_s, time_unit, bpm_min, bpm_max;
   int method, json, wave;
 } options;
 
@@ -37,7 +39,7 @@ typedef struct trace {
 
 static options parse(int argc, char **argv)
 {
-  options o = { NULL, 0.0, 10.0, 1.0, 0.0, -1, 0, 0 };
+  options o = { NULL, 0.0, 10.0, 1.0, 0.0, 0.0, 0.0, -1, 0, 0 };
   int i;
   for (i = 1; i < argc; i++) {
     const char *a = argv[i];
@@ -48,6 +50,7 @@ static options parse(int argc, char **argv)
     else if (!strcmp(a, "--window")) o.window_s = option_number(a, option_value(argc, argv, &i), 4, 60);
     else if (!strcmp(a, "--step")) o.step_s = option_number(a, option_value(argc, argv, &i), 0.05, 3600);
     else if (!strcmp(a, "--method")) o.method = option_method(option_value(argc, argv, &i));
+    else if (!strcmp(a, "--band")) option_band(option_value(argc, argv, &i), &o.bpm_min, &o.bpm_max);
     else if (!strcmp(a, "--time")) {
       const char *u = option_value(argc, argv, &i);
       o.time_unit = !strcmp(u, "s") ? 1.0 : !strcmp(u, "ms") ? 1e-3 : !strcmp(u, "us") ? 1e-6 : 0.0;
@@ -276,9 +279,12 @@ int main(int argc, char **argv)
   cfg.parts = &whole;
   cfg.n_parts = 1;
   cfg.window_s = o.window_s;
+  cfg.bpm_min = o.bpm_min;
+  cfg.bpm_max = o.bpm_max;
   cfg.method = o.method >= 0 ? o.method : tr.single ? RPPG_GREEN : RPPG_POS;
-  if (tr.single && cfg.method != RPPG_GREEN)
-    die(EXIT_USAGE, "one column has no colours: only --method green fits");
+  if (tr.single && cfg.method != RPPG_GREEN && cfg.method != RPPG_NIR)
+    die(EXIT_USAGE, "one column has no colours: only --method green or nir fits");
+  if (cfg.method == RPPG_2SR) die(EXIT_USAGE, "--method 2sr needs pixels (hr_video), not mean colours");
   start_session(&s, &cfg);
   run(&o, &tr, &s, &h, &refused);
   if (tr.bad_lines) fprintf(stderr, "hr_trace: %s: %lu lines left out: no numbers where numbers belong\n", o.path, (unsigned long)tr.bad_lines);

@@ -51,7 +51,8 @@ static const char usage[] =
   "  --face x,y,w,h     the face in pixels, brows to chin and a little more on all sides;\n"
   "  --face auto        whoever in the frame has a pulse, several people too     (this)\n"
   "  --fps F            frames per second of images (30), or instead of the Y4M header's\n"
-  "  --method M         pos, chrom, green, contact (finger on the lens)          (pos)\n"
+  "  --method M         pos, chrom, green, contact (finger on the lens), pbv, pbv-data, lgi, omit,\n"
+  "                     ica, pca, 2sr (RGB), nir (infrared), consensus of several (pos)\n"
   "  --window S         seconds an estimate looks back, 4 to 60                  (10)\n"
   "  --step S           seconds between estimates                                (1)\n"
   "  --band LO,HI       beats per minute to look for                             (36,240)\n"
@@ -95,13 +96,7 @@ static options parse(int argc, char **argv)
     else if (!strcmp(a, "--window")) o.window_s = option_number(a, option_value(argc, argv, &i), 4, 60);
     else if (!strcmp(a, "--step")) o.step_s = option_number(a, option_value(argc, argv, &i), 0.05, 3600);
     else if (!strcmp(a, "--method")) o.method = option_method(option_value(argc, argv, &i));
-    else if (!strcmp(a, "--band")) {
-      const char *v = option_value(argc, argv, &i);
-      char rest;
-      if (sscanf(v, "%lf,%lf%c", &o.bpm_min, &o.bpm_max, &rest) != 2 ||
-          !(o.bpm_min >= 20.0 && o.bpm_max <= 300.0 && o.bpm_max >= 2.0 * o.bpm_min))
-        die(EXIT_USAGE, "--band wants LO,HI within 20 and 300 bpm, HI at least twice LO, not '%s'", v);
-    }
+    else if (!strcmp(a, "--band")) option_band(option_value(argc, argv, &i), &o.bpm_min, &o.bpm_max);
     else if (!strcmp(a, "--face")) {
       const char *v = option_value(argc, argv, &i);
       o.has_face = strcmp(v, "auto") != 0;
@@ -437,8 +432,8 @@ static void start(const options *o, const rppg_frame *f, rppg_session *s)
   cfg.bpm_min = o->bpm_min;
   cfg.bpm_max = o->bpm_max;
   if (search(o, f)) cfg.auto_cells = RPPG_AUTO_CELLS;
-  if (f->format == RPPG_GRAY8 && cfg.method < RPPG_GREEN)
-    die(EXIT_USAGE, "a grey video has no colours: only --method green fits");
+  if (f->format == RPPG_GRAY8 && cfg.method != RPPG_GREEN && cfg.method != RPPG_NIR && cfg.method != RPPG_CONTACT)
+    die(EXIT_USAGE, "a grey video has no colours: only --method green or nir fits");
   start_session(s, &cfg);
 }
 

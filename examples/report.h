@@ -61,12 +61,23 @@ static double option_number(const char *name, const char *text, double lo, doubl
 
 static int option_method(const char *text)
 {
-  static const char *const names[] = { "pos", "chrom", "green", "contact" };
+  static const char *const names[RPPG__METHOD_END] = {
+    "pos", "chrom", "green", "contact", "pbv", "pbv-data", "lgi", "omit", "ica", "pca", "2sr", "nir", "consensus"
+  };
   int i;
-  for (i = 0; i < 4; i++)
+  for (i = 0; i < RPPG__METHOD_END; i++)
     if (!strcmp(text, names[i])) return i;
-  die(EXIT_USAGE, "--method must be pos, chrom, green or contact, not '%s'", text);
+  die(EXIT_USAGE, "--method must be pos, chrom, green, contact, pbv, pbv-data, lgi, omit, ica, pca, 2sr, nir "
+      "or consensus, not '%s'", text);
   return 0;
+}
+
+/* LO,HI in beats per minute. */
+static void option_band(const char *text, double *lo, double *hi)
+{
+  char rest;
+  if (sscanf(text, "%lf,%lf%c", lo, hi, &rest) != 2 || !(*lo >= 20.0 && *hi <= 300.0 && *hi >= 2.0 * *lo))
+    die(EXIT_USAGE, "--band wants LO,HI within 20 and 300 bpm, HI at least twice LO, not '%s'", text);
 }
 
 /* A session on the heap, or the end of the program. */

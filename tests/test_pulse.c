@@ -347,9 +347,9 @@ static void test_config(void)
   memset(&q, 0x5a, sizeof q);
   for (bad = 0, k = -2; k < 40; k++) {
     const size_t rates = sizeof bad_rates / sizeof *bad_rates;
-    const int good = k >= RPPG_POS && k <= RPPG_GREEN;
+    const int good = (k >= RPPG_POS && k <= RPPG_GREEN) || k == RPPG_NIR, whole = k >= RPPG_PBV && k <= RPPG_PCA;
     for (i = 0; i <= rates; i++) {
-      if (good && i == rates) continue;
+      if ((good || whole) && i == rates) continue; /* tests/test_methods.c has the whole ones */
       c = config(k, i == rates ? 30.0 : bad_rates[i], 0);
       p = q;
       bad += rppg_pulse_mem_size(&c) != 0 || rppg_pulse_signal_work(&c, 300) != 0;
