@@ -416,6 +416,8 @@ typedef struct rppg_result {
   unsigned flags;      /* rppg_flag */
 } rppg_result;
 
+#define RPPG__EVIDENCE 8 /* terms of the confidence */
+
 /* One face in one stream of frames. Two sessions share nothing. All fields are private. */
 typedef struct rppg_session {
   rppg_config cfg;
@@ -441,6 +443,7 @@ typedef struct rppg_session {
   double last_s, interval_s, track_bpm, track_var, track_s;
   unsigned flags;                 /* gathered since the last estimate */
   int started, begun, spectrum_ok;
+  double evidence[RPPG__EVIDENCE]; /* what the last estimate's confidence rests on */
 } rppg_session;
 
 /* A flag's name as in JSON, or NULL for a value that is no single flag. */
