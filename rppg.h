@@ -1783,20 +1783,48 @@ static double rppg__power_near(const float *power, double middle, double half, s
   return sum;
 }
 
-/* Bin of the highest peak in [lo, hi], leaving out those within gap of the bin not_bin and of its
-   double and half (not_bin < 0: none). Powers count times sqrt(f): motion and breathing fall with
-   frequency, a pulse does not. Only where nothing is a peak, the largest bin.                    */
-static size_t rppg__top(const float *power, size_t lo, size_t hi, double not_bin, double gap)
+/* Highest power within half a resolution of bin k times i: the k-th harmonic, wherever it wandered. */
+static double rppg__harmonic(const float *power, size_t bins, size_t i, size_t k, double res)
+{
+  const size_t reach = (size_t)(0.5 * res), last = k * i + reach;
+  double most = 0.0;
+  size_t j;
+  for (j = k * i - reach; j <= last && j < bins; j++)
+    if ((double)power[j] > most) most = (double)power[j];
+  return most;
+}
+
+/* What a peak counts for. Powers rise with f^0.5, on skin that touches the lens f^0.75: motion and
+   breathing fall with frequency, a pulse does not. Harmonics count too, each no more than the peak
+   itself: those of a finger's sharp wave one and a half times, the second of a face's half. Motion
+   has few. Chosen on the training recordings, where twice or half of them changes little.        */
+static double rppg__peak_worth(const rppg_session *s, const float *power, size_t i, double res)
+{
+  const double p = (double)power[i], b = (double)i;
+  const int touch = s->cfg.method == RPPG_GREEN || s->cfg.method == RPPG_CONTACT;
+  const double second = rppg__harmonic(power, s->bins, i, 2, res);
+  const double third = touch ? rppg__harmonic(power, s->bins, i, 3, res) : 0.0;
+  const double more = (second < p ? second : p) + (third < p ? third : p);
+  return (p + (touch ? 1.5 : 0.5) * more) * rppg__sqrt(touch ? b * rppg__sqrt(b) : b);
+}
+
+/* Bin of the peak in [lo, hi] that is worth most, leaving out those within res of the bin not_bin
+   and of its double and half (not_bin < 0: none). Only where nothing is a peak, the largest bin. */
+static size_t rppg__top(const rppg_session *s, const float *power, size_t lo, size_t hi, double res,
+                        double not_bin)
 {
   size_t i, best = 0, largest = lo;
   double height = 0.0;
   for (i = lo; i <= hi; i++) {
-    const double b = (double)i, h = (double)power[i] * rppg__sqrt(b);
+    const double b = (double)i;
+    double h;
     if (power[i] > power[largest]) largest = i;
-    if (not_bin >= 0.0 && (rppg__abs(b - not_bin) < gap || rppg__abs(b - 2.0 * not_bin) < gap ||
-                           rppg__abs(b - 0.5 * not_bin) < gap))
+    if (not_bin >= 0.0 && (rppg__abs(b - not_bin) < res || rppg__abs(b - 2.0 * not_bin) < res ||
+                           rppg__abs(b - 0.5 * not_bin) < res))
       continue;
-    if (power[i] < power[i - 1] || power[i] < power[i + 1] || h <= height) continue;
+    if (power[i] < power[i - 1] || power[i] < power[i + 1]) continue;
+    h = rppg__peak_worth(s, power, i, res);
+    if (h <= height) continue;
     best = i;
     height = h;
   }
@@ -1811,11 +1839,12 @@ static size_t rppg__fundamental(const float *power, size_t bins, size_t top, siz
 {
   const double third = 1.5 * (double)top;
   const size_t middle = top / 2, reach = (size_t)(0.5 * res);
-  size_t half;
+  size_t half = middle, i;
   double ratio, odd;
   *doubtful = 0;
   if (middle < lo + reach) return top;
-  half = rppg__top(power, middle - reach, middle + reach + 1, -1.0, 0.0);
+  for (i = middle - reach; i <= middle + reach + 1; i++)
+    if (power[i] > power[half]) half = i;
   if (half == middle - reach || half == middle + reach + 1) return top; /* a slope, no peak */
   ratio = (double)power[half] / (double)power[top];
   odd = rppg__power_near(power, third, 0.5 * res, lo, bins - 1) / /* it may lie above the band */
@@ -1844,7 +1873,7 @@ static void rppg__weigh(rppg_session *s, size_t m, size_t lo, size_t hi, double 
     all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
     for (k = lo; k <= hi && all > 0.0; k++) s->shared[k] += (float)((double)s->power[k] / all);
   }
-  top = rppg__top(s->shared, lo, hi, -1.0, 0.0);
+  top = rppg__top(s, s->shared, lo, hi, res, -1.0);
   for (i = 0; i < s->signals; i++) {
     double peak, rest;
     rppg__signal(s, i, m, s->wave);
@@ -1867,6 +1896,99 @@ static void rppg__combine(rppg_session *s, size_t m, size_t lo, size_t hi, doubl
   for (i = 0; i < s->signals && sum > 0.0; i++) {
     rppg__signal(s, i, m, s->scratch);
     for (k = 0; k < m; k++) s->wave[k] -= (float)(weight[i] / sum) * s->scratch[k];
+  }
+}
+
+/* Sums of z [n][2] over each length samples in turn, in place; how many there are. length <= n */
+static size_t rppg__moving(float *z, size_t n, size_t length)
+{
+  double re = 0.0, im = 0.0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    re += (double)z[2 * i];
+    im += (double)z[2 * i + 1];
+    if (i + 1 >= length) {
+      float *first = z + 2 * (i + 1 - length);
+      const double old_re = (double)first[0], old_im = (double)first[1];
+      first[0] = (float)re;
+      first[1] = (float)im;
+      re -= old_re;
+      im -= old_im;
+    }
+  }
+  return n + 1 - length;
+}
+
+/* Mean rate of the wave, given the frequency of its peak: where the heart hurries and slows within
+   the window, the spectrum peaks at the rate it kept longest, while a chest strap and an oximeter
+   count beats. The wave is turned down by hz, which leaves its phase against an even beat; two
+   moving averages over whole beats take off what is not near hz; the phase's mean advance corrects hz.
+   Moments in which the wave fades count less. On skin that touches the lens the wave's slope is
+   used, since breathing there is stronger than the beat. *unsteady: spread of the advance, of hz.
+   A correction of more than a quarter of hz is none: noise. Fast hearts hurry no sooner than slow ones:
+   the averages last about a second. */
+static double rppg__count(rppg_session *s, size_t m, double hz, double *unsteady)
+{
+  const double rate = s->cfg.rate_hz;
+  const double beats = (double)(size_t)(hz + 0.5);
+  const size_t beat = (size_t)((beats > 1.0 ? beats : 1.0) * rate / hz + 0.5);
+  const int touch = s->cfg.method == RPPG_GREEN || s->cfg.method == RPPG_CONTACT;
+  double mean = 0.0, sum = 0.0, advance = 0.0, squares = 0.0;
+  float *z = s->scratch;
+  size_t i, n;
+  *unsteady = 1.0;
+  if (beat < 2 || 2 * beat + m / 4 > m) return hz;
+  for (i = 0; i < m; i++) {
+    double sine, cosine, x = (double)s->wave[i];
+    if (touch) x = i && i + 1 < m ? (double)s->wave[i + 1] - (double)s->wave[i - 1] : 0.0;
+    rppg__sincospi(2.0 * hz * (double)i / rate, &sine, &cosine);
+    z[2 * i] = (float)(x * cosine);
+    z[2 * i + 1] = (float)(-x * sine);
+  }
+  n = rppg__moving(z, m, beat);
+  n = rppg__moving(z, n, beat) - 1;
+  for (i = 0; i <= n; i++)
+    mean += ((double)z[2 * i] * (double)z[2 * i] + (double)z[2 * i + 1] * (double)z[2 * i + 1]) / (double)(n + 1);
+  if (!(mean > 0.0)) return hz;
+  for (i = 0; i < n; i++) {
+    const double a = (double)z[2 * i], b = (double)z[2 * i + 1];
+    const double c = (double)z[2 * i + 2], d = (double)z[2 * i + 3];
+    const double size = rppg__sqrt((a * a + b * b) * (c * c + d * d));
+    double weight, step;
+    if (!(size > 0.0)) continue;
+    weight = size / (size + 0.05 * mean);
+    step = (a * d - b * c) / size; /* the sine of a small angle */
+    sum += weight;
+    advance += weight * step;
+    squares += weight * step * step;
+  }
+  if (!(sum > 0.0)) return hz;
+  advance /= sum;
+  squares = squares / sum - advance * advance;
+  advance *= 0.5 * rate / 3.14159265358979323846;
+  *unsteady = rppg__sqrt(squares > 0.0 ? squares : 0.0) * 0.5 * rate / (3.14159265358979323846 * hz);
+  return rppg__abs(advance) < 0.25 * hz ? hz + advance : hz;
+}
+
+/* Amplitude of x [m] at step half turns a sample, under a Hann window: a sine of amplitude a gives
+   a complex number of size a.                                                                     */
+static void rppg__tone(const float *x, size_t m, double step, double *out)
+{
+  double turn_s, turn_c, hann_s, hann_c, mean = 0.0, p = 1.0, q = 0.0, u = 1.0, v = 0.0;
+  size_t i;
+  rppg__sincospi(step, &turn_s, &turn_c);
+  rppg__sincospi(2.0 / (double)m, &hann_s, &hann_c);
+  for (i = 0; i < m; i++) mean += (double)x[i];
+  mean /= (double)m;
+  out[0] = out[1] = 0.0;
+  for (i = 0; i < m; i++) { /* p, q and u, v go round the circle: 1e-12 off after 15000 samples */
+    const double y = ((double)x[i] - mean) * (1.0 - u) * 2.0 / (double)m, p_was = p, u_was = u;
+    out[0] += y * p;
+    out[1] -= y * q;
+    p = p * turn_c - q * turn_s;
+    q = q * turn_c + p_was * turn_s;
+    u = u * hann_c - v * hann_s;
+    v = v * hann_c + u_was * hann_s;
   }
 }
 
@@ -1938,7 +2060,7 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   const double fps = s->interval_s > 0.0 ? 1.0 / s->interval_s : 0.0;
   rppg_result r;
   size_t lo, hi, top, other;
-  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, near, all;
+  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, near, all, unsteady;
   int doubtful;
   if (!s->started || seconds < s->cfg.min_window_s || m < rppg_pulse_window(s->cfg.rate_hz))
     return RPPG_ERR_DATA;
@@ -1964,7 +2086,7 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   s->wave_n = m;
   s->spectrum_ok = 1;
   s->flags = 0;
-  top = rppg__top(s->power, lo, hi, -1.0, 0.0);
+  top = rppg__top(s, s->power, lo, hi, res, -1.0);
   top = rppg__fundamental(s->power, s->bins, top, lo, res, &doubtful);
   amplitude = rppg__sqrt((double)s->power[top]);
   if (amplitude < 2e-5) { /* a fiftieth of a weak pulse: grey levels 0.002 apart */
@@ -1977,12 +2099,12 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
     }
   }
   bin = rppg_dsp_vertex(s->power, s->bins, top, NULL);
-  r.hr_bpm = 60.0 * bin * bin_hz;
+  r.hr_bpm = 60.0 * rppg__count(s, m, bin * bin_hz, &unsteady);
   near = rppg__power_near(s->power, bin, 0.1 / bin_hz, lo, hi) +
          rppg__power_near(s->power, 2.0 * bin, 0.1 / bin_hz, lo, hi);
   all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
   r.snr_db = snr = rppg_dsp_db(near / (all - near > 0.0 ? all - near : 0.0));
-  other = rppg__top(s->power, lo, hi, bin, res);
+  other = rppg__top(s, s->power, lo, hi, res, bin);
   rival = other ? (double)s->power[other] / (double)s->power[top] : 0.0;
   r.confidence = rppg__confidence(snr, rival, seconds);
   if (doubtful) r.flags |= RPPG_FLAG_HARMONIC;
