@@ -72,6 +72,8 @@
                         10.1109/TBME.2016.2609282
      [deHaan2013]       Robust pulse rate from chrominance-based rPPG, IEEE TBME 60(10), CHROM and
                         the SNR, 10.1109/TBME.2013.2266196
+     [deHaan2014]       Improved motion robustness of remote-PPG by using the blood volume pulse
+                        signature, Physiol. Meas. 35(9), 10.1088/0967-3334/35/9/1913
      [Verkruysse2008]   Remote plethysmographic imaging using ambient light, Opt. Express 16(26),
                         GREEN, 10.1364/OE.16.021434
      [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range
@@ -416,7 +418,7 @@ typedef struct rppg_result {
   unsigned flags;      /* rppg_flag */
 } rppg_result;
 
-#define RPPG__EVIDENCE 8 /* terms of the confidence */
+#define RPPG__EVIDENCE 7 /* terms of the confidence */
 
 /* One face in one stream of frames. Two sessions share nothing. All fields are private. */
 typedef struct rppg_session {
@@ -1657,8 +1659,9 @@ static void rppg__push_now(rppg_session *s, int64_t t_us)
     t_s = (double)((uint64_t)t_us - (uint64_t)s->first_us) * 1e-6;
     s->interval_s += weight * ((t_s - s->last_s) - s->interval_s);
     for (i = 0; i < s->rois; i++) { /* a brightness that jumps by 3 % is no pulse */
-      const double was = (double)s->last[3 * i + 1], change = (double)s->now[3 * i + 1] - was;
-      if (rppg__abs(change) > 0.03 * was) s->jump_at = s->total + 1;
+      const double was = (double)s->last[3 * i] + (double)s->last[3 * i + 1] + (double)s->last[3 * i + 2];
+      const double is = (double)s->now[3 * i] + (double)s->now[3 * i + 1] + (double)s->now[3 * i + 2];
+      if (rppg__abs(is - was) > 0.03 * was) s->jump_at = s->total + 1;
     }
     rppg__to_grid(s, t_s);
     s->last_s = t_s;
@@ -2023,14 +2026,145 @@ static double rppg__clipped_share(const rppg_session *s, size_t m)
   return (double)near_end / (double)(m * s->channels);
 }
 
-/* Probability that the rate is within 5 bpm, from the SNR in dB and the power of the highest other
-   peak over the chosen one's: a logistic regression on windows of 10 and 15 s of real finger
-   recordings, real faces whose pulse compression has destroyed, and white noise, training splits. */
-static double rppg__confidence(double snr_db, double rival, double window_s)
+/* ---- session: confidence --------------------------------------------------------------------- */
+
+/* Share of the window's halves, each seen alone, that have their highest peak at the same bin. */
+static double rppg__halves(rppg_session *s, size_t m, size_t lo, size_t hi, double res, double bin)
 {
-  const double z = 0.84 + 0.82 * snr_db - 0.70 * rival + 0.12 * (window_s - 10.0);
-  return 1.0 / (1.0 + rppg__exp(-z));
+  double agree = 0.0;
+  int k;
+  for (k = 0; k < 2; k++) {
+    double off;
+    rppg__spectrum_of(s, s->wave + (k ? m - m / 2 : 0), m / 2, s->shared);
+    off = rppg__abs((double)rppg__top(s, s->shared, lo, hi, 2.0 * res, -1.0) - bin) / (1.5 * res);
+    agree += off < 1.0 ? 0.5 * (1.0 - off) : 0.0;
+  }
+  return agree;
 }
+
+/* How much all signals beat in step at step half turns a sample: 0.5 if quite, 0 if each goes its
+   own way or there is only one to ask.                                                           */
+static double rppg__together(rppg_session *s, size_t m, double step)
+{
+  double sum[2] = { 0.0, 0.0 }, squares = 0.0, z[2];
+  const double n = (double)s->signals;
+  size_t i;
+  if (s->signals < 2) return 0.0;
+  for (i = 0; i < s->signals; i++) {
+    rppg__signal(s, i, m, s->scratch);
+    rppg__tone(s->scratch, m, step, z);
+    sum[0] += z[0];
+    sum[1] += z[1];
+    squares += z[0] * z[0] + z[1] * z[1];
+  }
+  if (!(squares > 0.0)) return 0.0;
+  return 0.5 * ((sum[0] * sum[0] + sum[1] * sum[1]) / squares - 1.0) / (n - 1.0);
+}
+
+/* Relative amplitudes of a ROI's three colours at step half turns a sample, z [3][2]; how many of
+   the colours see anything, 0 for a camera without colours.                                      */
+static int rppg__beat_of(rppg_session *s, size_t roi, size_t m, double step, double z[3][2])
+{
+  double mean[3], least, most;
+  size_t i, c;
+  int seen = 0;
+  for (c = 0; c < 3; c++) {
+    mean[c] = 0.0;
+    for (i = 0; i < m; i++) {
+      s->scratch[i] = s->colours[((s->total - m + i) % s->n) * s->channels + 3 * roi + c];
+      mean[c] += (double)s->scratch[i] / (double)m;
+    }
+    rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->scratch, m, s->scratch);
+    rppg__tone(s->scratch, m, step, z[c]);
+  }
+  least = mean[0] < mean[1] ? mean[0] : mean[1];
+  most = mean[0] > mean[1] ? mean[0] : mean[1];
+  if (mean[2] < least) least = mean[2];
+  if (mean[2] > most) most = mean[2];
+  for (c = 0; c < 3; c++) {
+    const int sees = most - least > 1e-3 * most && mean[c] > 0.02 * most;
+    z[c][0] = sees ? z[c][0] / mean[c] : 0.0;
+    z[c][1] = sees ? z[c][1] / mean[c] : 0.0;
+    seen += sees;
+  }
+  return seen;
+}
+
+/* The colour of the beat. Light that flickers and a head that nods change R, G and B alike; blood
+   takes most of the green and least of the red, by 0.33 : 0.77 : 0.53 on a face [deHaan2014]; a
+   screen has some other colour. *plain: 0 where the colours differ at least as blood makes them, to
+   -4 where they do not. *odd: 0 for the colour of blood or of white light, to 1 for another. Both
+   are 0 where there are no colours to compare.                                                   */
+static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double *plain, double *odd)
+{
+  static const double blood[3] = { 0.33, 0.77, 0.53 };
+  double bright = 0.0, spread = 0.0, all = 0.0, along = 0.0;
+  size_t i, r, c;
+  *plain = *odd = 0.0;
+  for (r = 0; r < s->rois; r++) {
+    double z[3][2];
+    const int seen = rppg__beat_of(s, r, m, step, z);
+    if (seen < 2) continue;
+    for (i = 0; i < 2; i++) {
+      double sum = z[0][i] + z[1][i] + z[2][i];
+      const double squares = z[0][i] * z[0][i] + z[1][i] * z[1][i] + z[2][i] * z[2][i];
+      bright += sum * sum / (double)(seen * seen);
+      spread += squares / (double)seen - sum * sum / (double)(seen * seen);
+      if (seen < 3) continue;
+      all += squares;
+      for (sum = 0.0, c = 0; c < 3; c++) sum += z[c][i] * blood[c];
+      along += sum * sum;
+    }
+  }
+  if (bright > 0.0 && spread < 0.04 * bright) /* a fifth; blood has a third */
+    *plain = spread > 1.4e-5 * bright ? 0.5 * rppg__log(spread / (0.04 * bright)) : -4.0;
+  if (all > 0.0) { /* 0.9827: the square of blood's own length */
+    const double off = 1.0 - along / (0.9827 * all);
+    *odd = off < 0.1 ? 0.0 : off < 0.4 ? (off - 0.1) / 0.3 : 1.0; /* white light has 0.1 */
+  }
+}
+
+/* Weights of the evidence, and behind them a constant, for POS and its like, GREEN, CONTACT: first
+   for "what beats there has this rate", then for "what beats is blood". Logistic regressions on the
+   training recordings and on what is rendered over them; not set by hand.                         */
+/* rppg_tools calibrate: begin */
+static const double rppg__evidence_weight[3][2][RPPG__EVIDENCE + 1] = {
+  { { 3.4906, -1.2127, 2.2969, 2.0781, 0.6942, 0.0000, 0.0000, -0.4483 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.4107, -5.5910, 2.1812 } },
+  { { 4.3514, -0.7976, 2.1454, 0.0000, 0.4916, 0.0000, 0.0000, 0.2849 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.7460, -7.9200, 2.8971 } },
+  { { 6.4299, -0.5094, 3.3738, 0.0000, 0.6170, 0.0000, 0.0000, 0.7682 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.4995, 0.0000, 2.4504 } }
+};
+/* rppg_tools calibrate: end */
+
+static double rppg__within(double x, double lo, double hi) { return x < lo ? lo : x > hi ? hi : x; }
+
+/* Probability that the rate is within 5 bpm, from the evidence, which is gathered here. */
+static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, double res, double bin,
+                               double snr_db, double unsteady)
+{
+  const double step = 2.0 * bin / (double)s->fft_n, seconds = (double)m / s->cfg.rate_hz;
+  const int kind = s->cfg.method == RPPG_CONTACT ? 2 : s->cfg.method == RPPG_GREEN;
+  double *e = s->evidence, p = 1.0;
+  int i, k;
+  e[0] = 0.1 * rppg__within(snr_db, -15.0, 15.0);
+  e[1] = 10.0 * rppg__within(unsteady, 0.0, 0.3);
+  e[2] = rppg__halves(s, m, lo, hi, res, bin);
+  e[3] = kind ? 0.0 : rppg__together(s, m, step); /* without chrominance light is together, too */
+  e[4] = 0.2 * (rppg__within(seconds, 5.0, 20.0) - 10.0);
+  rppg__colour_of_beat(s, m, step, &e[5], &e[6]);
+  e[6] *= rppg__within(0.1 * snr_db + 0.5, 0.0, 1.0); /* noise has any colour */
+  for (k = 0; k < 2; k++) {
+    const double *w = rppg__evidence_weight[kind][k];
+    double z = w[RPPG__EVIDENCE];
+    for (i = 0; i < RPPG__EVIDENCE; i++) z += w[i] * e[i];
+    p /= 1.0 + rppg__exp(-rppg__within(z, -30.0, 30.0));
+  }
+  return p;
+}
+
+/* ---- session: estimate ----------------------------------------------------------------------- */
 
 /* The tracked rate: a Kalman filter on a random walk. A heart's rate wanders by about 1.5 bpm in
    a second; a measurement errs by 1 bpm when sure and by tens when not.                           */
@@ -2086,6 +2220,7 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   s->wave_n = m;
   s->spectrum_ok = 1;
   s->flags = 0;
+  memset(s->evidence, 0, sizeof s->evidence);
   top = rppg__top(s, s->power, lo, hi, res, -1.0);
   top = rppg__fundamental(s->power, s->bins, top, lo, res, &doubtful);
   amplitude = rppg__sqrt((double)s->power[top]);
@@ -2106,14 +2241,14 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   r.snr_db = snr = rppg_dsp_db(near / (all - near > 0.0 ? all - near : 0.0));
   other = rppg__top(s, s->power, lo, hi, res, bin);
   rival = other ? (double)s->power[other] / (double)s->power[top] : 0.0;
-  r.confidence = rppg__confidence(snr, rival, seconds);
+  r.confidence = rppg__confidence(s, m, lo, hi, res, bin, snr, unsteady);
   if (doubtful) r.flags |= RPPG_FLAG_HARMONIC;
   if (rival > 0.7) r.flags |= RPPG_FLAG_NOISE;
   if (s->cfg.method < RPPG_GREEN && rppg__brightness_at(s, m, top) > 8.0 * amplitude) {
     r.flags |= RPPG_FLAG_FLICKER;
     r.confidence *= 0.3;
   }
-  if (r.flags & RPPG_FLAG_MOTION) r.confidence *= 0.7;
+  if (s->cfg.method < RPPG_GREEN && (r.flags & RPPG_FLAG_MOTION)) r.confidence *= 0.7;
   if (r.flags & RPPG_FLAG_STATIC) r.confidence *= 0.1;
   r.tracked_bpm = rppg__track(s, r.t_s, r.hr_bpm, r.confidence);
   *out = r;

@@ -36,6 +36,7 @@ class Recording:
     methods: tuple = ("pos", "chrom", "green")
     step_s: float = 5.0
     bpm: tuple = (0.0, 0.0)                    # band of the session; zeros: its default
+    decoy: Optional[Callable] = None           # rate of what beats there and is no pulse
 
 
 # ---- finger-oximetry ------------------------------------------------------------------------------

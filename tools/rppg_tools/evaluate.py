@@ -12,7 +12,7 @@ WINDOWS_S = (10.0, 15.0)
 BEGIN, END = "<!-- rppg_tools evaluate: begin -->", "<!-- rppg_tools evaluate: end -->"
 
 Row = collections.namedtuple("Row", "data_set recording split method window_s start end reference pulse "
-                                    "bpm tracked confidence snr_db flags evidence")
+                                    "bpm tracked confidence snr_db flags decoy evidence")
 
 
 def rows_of(recording, method, window_s):
@@ -26,7 +26,7 @@ def rows_of(recording, method, window_s):
         f = dict(zip(core.RESULTS, r))
         yield Row(recording.data_set, recording.name, recording.split, method, window_s, start, end, reference,
                   pulse, f["hr_bpm"], f["tracked_bpm"], f["confidence"], f["snr_db"], int(f["flags"]),
-                  tuple(r[len(core.RESULTS):]))
+                  recording.decoy(start, end) if recording.decoy else np.nan, tuple(r[len(core.RESULTS):]))
 
 
 def all_rows(recordings, methods=None, windows_s=WINDOWS_S, splits=data.SPLITS):
@@ -190,8 +190,8 @@ def run(args):
     if args.rows:
         with open(args.rows, "w", encoding="utf-8", newline="") as f:
             writer = csv.writer(f, lineterminator="\n")
-            writer.writerow(Row._fields[:-1])
-            writer.writerows([f"{x:.4f}" if isinstance(x, float) else x for x in row[:-1]] for row in rows)
+            writer.writerow(Row._fields[:-2])
+            writer.writerows([f"{x:.4f}" if isinstance(x, float) else x for x in row[:-2]] for row in rows)
     if args.readme:
         into_readme(args.readme, as_markdown([e for e in entries if e["split"] == "test"]) + "\n" + NOTES)
     if args.plot:
