@@ -2130,11 +2130,11 @@ static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double 
 /* rppg_tools calibrate: begin */
 static const double rppg__evidence_weight[3][2][RPPG__EVIDENCE + 1] = {
   { { 3.4906, -1.2127, 2.2969, 2.0781, 0.6942, 0.0000, 0.0000, -0.4483 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.4107, -5.5910, 2.1812 } },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.5061, -4.2414, 2.2988 } },
   { { 4.3514, -0.7976, 2.1454, 0.0000, 0.4916, 0.0000, 0.0000, 0.2849 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.7460, -7.9200, 2.8971 } },
-  { { 6.4299, -0.5094, 3.3738, 0.0000, 0.6170, 0.0000, 0.0000, 0.7682 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.4995, 0.0000, 2.4504 } }
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.9488, -6.3947, 3.1136 } },
+  { { 6.2732, -0.5162, 3.7194, 0.0000, 0.6432, 0.0000, 0.0000, 0.8575 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.4868, 0.0000, 3.1429 } }
 };
 /* rppg_tools calibrate: end */
 
@@ -2154,7 +2154,7 @@ static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, 
   e[3] = kind ? 0.0 : rppg__together(s, m, step); /* without chrominance light is together, too */
   e[4] = 0.2 * (rppg__within(seconds, 5.0, 20.0) - 10.0);
   rppg__colour_of_beat(s, m, step, &e[5], &e[6]);
-  e[6] *= rppg__within(0.1 * snr_db + 0.5, 0.0, 1.0); /* noise has any colour */
+  e[6] *= rppg__within(0.15 * snr_db + 1.0, 0.0, 1.0); /* noise has any colour */
   for (k = 0; k < 2; k++) {
     const double *w = rppg__evidence_weight[kind][k];
     double z = w[RPPG__EVIDENCE];

@@ -16,7 +16,7 @@ from . import core, data, evaluate, synth
 BEGIN, END = "/* rppg_tools calibrate: begin */", "/* rppg_tools calibrate: end */"
 KINDS = (("pos", "chrom"), ("green",), ("contact",))
 WEIGHTS = {"finger-oximetry": 1.0, "finger-welltory": 1.0, "macaque": 1.0, "nuisance-faces": 2.0, "synth-pulse": 2.0,
-           "synth-noise": 1.0, "synth-no-finger": 2.0}
+           "synth-noise": 1.0, "synth-no-finger": 1.0}
 OTHER_WEIGHT = 0.4   # of each kind of trace without a pulse
 PRIOR = 0.0002       # of the squared weights, against windows of total weight 1: keeps them small
 FINGERS = ("finger-oximetry", "finger-welltory")  # GREEN is for faces: fingers do not say what colour blood has

@@ -73,6 +73,7 @@ def area(confidence, risk):
     return float(risk_coverage(confidence, risk)[1].mean())
 
 
+TOGETHER = "all of these"
 FIELDS = ("data_set", "split", "method", "window_s", "n", "mae", "rmse", "r", "median", "within_3", "within_5",
           "snr_db", "above_0.5", "sure_of_good", "below_0.3", "ece", "aurc")
 TITLES = ("recordings", "split", "method", "window s", "n", "MAE", "RMSE", "r", "median", "within 3 %",
@@ -84,7 +85,9 @@ def figures(rows):
     confidence, ok = column(rows, "confidence"), hit(rows)
     out = {"n": len(rows), "above_0.5": 100 * (confidence > 0.5).mean(), "below_0.3": 100 * (confidence < 0.3).mean(),
            "ece": calibration_error(confidence, ok), "snr_db": column(rows, "snr_db").mean()}
-    if rows[0].pulse:
+    rows = [r for r in rows if r.pulse]
+    if rows:
+        confidence, ok = column(rows, "confidence"), hit(rows)
         bpm, reference = column(rows, "bpm"), column(rows, "reference")
         error = np.abs(bpm - reference)
         good = error <= 3
@@ -97,11 +100,17 @@ def figures(rows):
 
 
 def table(rows):
-    """A dict of FIELDS for each data set, split, method and window, in the order of the rows' data sets."""
+    """A dict of FIELDS for each data set, split, method and window, in the order of the rows' data sets;
+    behind them, where there are several, all of them but vitallens-core together."""
     groups = collections.defaultdict(list)
     for row in rows:
         groups[row.data_set, row.split, row.method, row.window_s].append(row)
-    sets = list(dict.fromkeys(r.data_set for r in rows))
+        if row.data_set != "vitallens-core":
+            groups[TOGETHER, row.split, row.method, row.window_s].append(row)
+    sets = [*dict.fromkeys(r.data_set for r in rows), TOGETHER]
+    for group in [g for g in groups if g[0] == TOGETHER]:
+        if len({r.data_set for r in groups[group]}) < 2:
+            del groups[group]
     order = sorted(groups, key=lambda g: (sets.index(g[0]), core.METHODS[g[2]], g[3], data.SPLITS.index(g[1])))
     return [dict(zip(FIELDS, group)) | figures(groups[group]) for group in order]
 
@@ -130,7 +139,7 @@ def as_csv(entries):
 
 
 NOTES = """\
-Errors in bpm; ECE: expected calibration error of "within 5 bpm"; AURC: area under the risk-coverage
+n: windows. Errors in bpm, of the windows with a pulse; ECE: expected calibration error of "within 5 bpm"; AURC: area under the risk-coverage
 curve, risk = absolute error in bpm. No pulse survives in nuisance-faces, and vitallens-core's rates are
 another model's. Confidence was fitted on train and chosen on validation.
 """
