@@ -1925,11 +1925,12 @@ static size_t rppg__moving(float *z, size_t n, size_t length)
 /* Mean rate of the wave, given the frequency of its peak: where the heart hurries and slows within
    the window, the spectrum peaks at the rate it kept longest, while a chest strap and an oximeter
    count beats. The wave is turned down by hz, which leaves its phase against an even beat; two
-   moving averages over whole beats take off what is not near hz; the phase's mean advance corrects hz.
+   moving averages over whole beats take off what is not near hz; the phase's mean advance corrects
+   hz.
    Moments in which the wave fades count less. On skin that touches the lens the wave's slope is
    used, since breathing there is stronger than the beat. *unsteady: spread of the advance, of hz.
-   A correction of more than a quarter of hz is none: noise. Fast hearts hurry no sooner than slow ones:
-   the averages last about a second. */
+   A correction of more than a quarter of hz, or out of the band, is noise and left out. A fast heart
+   turns no sooner than a slow one: the averages last about a second.                             */
 static double rppg__count(rppg_session *s, size_t m, double hz, double *unsteady)
 {
   const double rate = s->cfg.rate_hz;
@@ -1970,7 +1971,10 @@ static double rppg__count(rppg_session *s, size_t m, double hz, double *unsteady
   squares = squares / sum - advance * advance;
   advance *= 0.5 * rate / 3.14159265358979323846;
   *unsteady = rppg__sqrt(squares > 0.0 ? squares : 0.0) * 0.5 * rate / (3.14159265358979323846 * hz);
-  return rppg__abs(advance) < 0.25 * hz ? hz + advance : hz;
+  if (rppg__abs(advance) > 0.25 * hz || 60.0 * (hz + advance) < s->cfg.bpm_min ||
+      60.0 * (hz + advance) > s->cfg.bpm_max)
+    return hz;
+  return hz + advance;
 }
 
 /* Amplitude of x [m] at step half turns a sample, under a Hann window: a sine of amplitude a gives
@@ -2131,10 +2135,10 @@ static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double 
 static const double rppg__evidence_weight[3][2][RPPG__EVIDENCE + 1] = {
   { { 3.4906, -1.2127, 2.2969, 2.0781, 0.6942, 0.0000, 0.0000, -0.4483 },
     { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.5061, -4.2414, 2.2988 } },
-  { { 4.3514, -0.7976, 2.1454, 0.0000, 0.4916, 0.0000, 0.0000, 0.2849 },
+  { { 4.3129, -0.8022, 2.2047, 0.0000, 0.4522, 0.0000, 0.0000, 0.2697 },
     { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.9488, -6.3947, 3.1136 } },
-  { { 6.2732, -0.5162, 3.7194, 0.0000, 0.6432, 0.0000, 0.0000, 0.8575 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.4868, 0.0000, 3.1429 } }
+  { { 6.6140, -0.4979, 3.7508, 0.0000, 0.5363, 0.0000, 0.0000, 0.8767 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.5379, 0.0000, 3.1190 } }
 };
 /* rppg_tools calibrate: end */
 
@@ -2154,6 +2158,7 @@ static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, 
   e[3] = kind ? 0.0 : rppg__together(s, m, step); /* without chrominance light is together, too */
   e[4] = 0.2 * (rppg__within(seconds, 5.0, 20.0) - 10.0);
   rppg__colour_of_beat(s, m, step, &e[5], &e[6]);
+  if (kind == 2) e[5] = rppg__within(e[5] + 1.0, -3.0, 0.0); /* a finger's colours may be closer */
   e[6] *= rppg__within(0.15 * snr_db + 1.0, 0.0, 1.0); /* noise has any colour */
   for (k = 0; k < 2; k++) {
     const double *w = rppg__evidence_weight[kind][k];

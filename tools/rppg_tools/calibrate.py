@@ -16,8 +16,9 @@ from . import core, data, evaluate, synth
 BEGIN, END = "/* rppg_tools calibrate: begin */", "/* rppg_tools calibrate: end */"
 KINDS = (("pos", "chrom"), ("green",), ("contact",))
 WEIGHTS = {"finger-oximetry": 1.0, "finger-welltory": 1.0, "macaque": 1.0, "nuisance-faces": 2.0, "synth-pulse": 2.0,
-           "synth-noise": 1.0, "synth-no-finger": 1.0}
+           "synth-noise": 1.0, "synth-no-finger": 1.5}
 OTHER_WEIGHT = 0.4   # of each kind of trace without a pulse
+BLOOD_WEIGHTS = {name: w for name, w in WEIGHTS.items() if name not in ("synth-noise", "synth-no-finger")}
 PRIOR = 0.0002       # of the squared weights, against windows of total weight 1: keeps them small
 FINGERS = ("finger-oximetry", "finger-welltory")  # GREEN is for faces: fingers do not say what colour blood has
 COUNT, SEED = 360, 20240229
@@ -32,9 +33,9 @@ def training_rows(folder, split="train", count=COUNT, seed=SEED):
     return list(evaluate.all_rows(recordings, splits=(split,)))
 
 
-def weights_of(rows):
+def weights_of(rows, weights=WEIGHTS):
     names = [r.data_set for r in rows]
-    return np.array([WEIGHTS.get(n, OTHER_WEIGHT) / names.count(n) for n in names])
+    return np.array([weights.get(n, OTHER_WEIGHT) / names.count(n) for n in names])
 
 
 def fit(x, y, weight, prior=PRIOR, steps=50):
@@ -58,11 +59,11 @@ CLEAR = ((0, 1, 2, 3, 4), (0, 1, 2, 4), (0, 1, 2, 4))  # evidence that the first
 BLOOD = ((5, 6), (5, 6), (5,))  # and the second: the colours of a finger hang on the lamp
 
 
-def fit_columns(rows, columns, y):
+def fit_columns(rows, columns, y, weights=WEIGHTS):
     """fit on some columns; zeros at the others."""
     x = np.array([r.evidence for r in rows])
     w = np.zeros(x.shape[1] + 1)
-    w[[*columns, -1]] = fit(x[:, columns], y.astype(float), weights_of(rows))
+    w[[*columns, -1]] = fit(x[:, columns], y.astype(float), weights_of(rows, weights))
     return w
 
 
@@ -76,7 +77,7 @@ def fit_kinds(rows):
         found = evaluate.hit(group) | np.array([abs(r.bpm - r.decoy) <= 5 for r in group])
         beating = [r for r, f in zip(group, found) if f and (r.method == "contact" or r.data_set not in FINGERS)]
         out.append((fit_columns(group, clear, found),
-                    fit_columns(beating, blood, np.array([r.pulse for r in beating]))))
+                    fit_columns(beating, blood, np.array([r.pulse for r in beating]), BLOOD_WEIGHTS)))
     return out
 
 

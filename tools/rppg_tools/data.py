@@ -77,7 +77,8 @@ def oximetry(folder, read_reference=mean_reading):
 
 # ---- finger-welltory ------------------------------------------------------------------------------
 
-START_S = 0.0  # of the strap's first interval after the camera's first frame
+START_S = -2.0  # of the strap's first interval, against the camera's first frame: where the mean error
+                # on records 1 to 9 is least (1.58 bpm; 1.97 with 0, 15 s windows, contact)
 
 
 def mean_interval(rr_s, start_s=START_S):

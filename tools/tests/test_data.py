@@ -27,7 +27,7 @@ def test_oximeter_is_read_late():
 
 def test_intervals_in_the_window():
     rr = np.array([1.0] * 10 + [0.5] * 20)
-    reference = data.mean_interval(rr)
+    reference = data.mean_interval(rr, 0.0)
     assert reference(0, 9.5) == pytest.approx(60)
     assert reference(10.1, 19) == pytest.approx(120)
     assert reference(7.9, 12.1) == pytest.approx(60 / ((3 * 1.0 + 4 * 0.5) / 7))
