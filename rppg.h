@@ -408,10 +408,10 @@ typedef enum rppg_flag {
 
 typedef struct rppg_result {
   double t_s;          /* time of the newest frame, seconds after the first since init or reset */
-  double hr_bpm;       /* rate of this window alone; 0 if nothing in it changes */
+  double hr_bpm;       /* mean rate of this window alone; 0 if nothing in it changes */
   double tracked_bpm;  /* the same, held to what a heart can do since the estimates before */
-  double confidence;   /* 0..1 */
-  double snr_db;       /* power at the rate and its double, +-6 bpm, over the rest of the band */
+  double confidence;   /* 0..1: the chance that hr_bpm is within 5 bpm of the heart's mean rate */
+  double snr_db;       /* power at the peak and its double, +-6 bpm, over the rest of the band */
   double window_s;     /* seconds that the estimate rests on */
   double fps;          /* frames per second in the window */
   rppg_source source;
@@ -491,7 +491,7 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
    and then; only tracked_bpm depends on the calls before.
 
    Returns RPPG_OK; RPPG_ERR_DATA while the window is shorter than min_window_s (out untouched).
-   Exact. Cost: rois + 3 FFTs.                                                                    */
+   Exact. Cost: at most 2 signals + 4 FFTs, and 5 passes over the window's colours.               */
 RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out);
 
 /* Starts a new window and forgets the tracked rate, the face box and the time. */

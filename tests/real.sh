@@ -45,7 +45,16 @@ elif [ ! -d "$data/finger-oximetry" ] || [ ! -d "$data/finger-welltory" ] || [ !
 else
   PYTHONPATH=tools "$python" -m rppg_tools evaluate "$data" --splits test --csv $table
   check $? 'traces: the table is made'
-  @FIGURES@
+  figure finger-oximetry contact 15 mae 0 1.15
+  figure finger-oximetry contact 15 within_5 98 100
+  figure finger-welltory contact 15 mae 0 3
+  figure finger-welltory contact 15 median 0 0.9
+  for m in pos chrom green; do
+    for w in 10 15; do figure nuisance-faces $m $w below_0.3 95 100; done
+    figure 'all of these' $m 15 ece 0 0.08
+  done
+  figure 'all of these' contact 15 ece 0 0.08
+  figure 'all of these' contact 15 sure_of_good 85 100
 fi
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ $failed -eq 0 ]
