@@ -56,6 +56,12 @@ build/venv: | build
 	$@/bin/pip install --quiet --disable-pip-version-check numpy==2.4.6 scipy==1.17.1 || \
 	  { rm -rf $@; exit 1; }
 
+# The tools with their tests; -e: they find the headers above themselves.
+build/tools-venv: tools/pyproject.toml | build
+	$(PYTHON) -m venv $@
+	$@/bin/pip install --quiet --disable-pip-version-check -e './tools[test]' || { rm -rf $@; exit 1; }
+	touch $@
+
 install: build/rppg.pc
 	mkdir -p $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	cp $(HEADERS) $(DESTDIR)$(PREFIX)/include/

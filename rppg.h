@@ -73,6 +73,8 @@
                         10.1109/TBME.2016.2609282
      [deHaan2013]       Robust pulse rate from chrominance-based rPPG, IEEE TBME 60(10), CHROM and
                         the SNR, 10.1109/TBME.2013.2266196
+     [deHaan2014]       Improved motion robustness of remote-PPG by using the blood volume pulse
+                        signature, Physiol. Meas. 35(9), 10.1088/0967-3334/35/9/1913
      [Verkruysse2008]   Remote plethysmographic imaging using ambient light, Opt. Express 16(26),
                         GREEN, 10.1364/OE.16.021434
      [deHaan2014]       Improved motion robustness of remote-PPG by using the blood volume pulse
@@ -619,10 +621,10 @@ typedef enum rppg_flag {
 
 typedef struct rppg_result {
   double t_s;          /* time of the newest frame, seconds after the first since init or reset */
-  double hr_bpm;       /* rate of this window alone; 0 if nothing in it changes */
+  double hr_bpm;       /* mean rate of this window alone; 0 if nothing in it changes */
   double tracked_bpm;  /* the same, held to what a heart can do since the estimates before */
-  double confidence;   /* 0..1 */
-  double snr_db;       /* power at the rate and its double, +-6 bpm, over the rest of the band */
+  double confidence;   /* 0..1: the chance that hr_bpm is within 5 bpm of the heart's mean rate */
+  double snr_db;       /* power at the peak and its double, +-6 bpm, over the rest of the band */
   double window_s;     /* seconds that the estimate rests on */
   double fps;          /* frames per second in the window */
   rppg_source source;
@@ -630,6 +632,7 @@ typedef struct rppg_result {
 } rppg_result;
 
 struct rppg_finder;
+#define RPPG__EVIDENCE 7 /* terms of the confidence */
 
 /* One face in one stream of frames. Two sessions share nothing. All fields are private. */
 typedef struct rppg_session {
@@ -666,6 +669,7 @@ typedef struct rppg_session {
   struct rppg_finder *finder;     /* with auto_cells, else NULL */
   double trust;                   /* factor of the confidence: 1 without a finder */
   int auto_id;                    /* the person of the last estimate */
+  double evidence[RPPG__EVIDENCE]; /* what the last estimate's confidence rests on */
 } rppg_session;
 
 /* A flag's name as in JSON, or NULL for a value that is no single flag. */
@@ -714,7 +718,7 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
    and then; only tracked_bpm and the flags of refused frames depend on the calls before.
 
    Returns RPPG_OK; RPPG_ERR_DATA while the window is shorter than min_window_s (out untouched).
-   Exact. Cost: 2 rois + 2 FFTs, methods of a window 3 a ROI more, a consensus 4 more.            */
+   Exact. Cost: at most 2 signals + 4 FFTs, methods of a window 3 a ROI more, a consensus 4 more.  */
 RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out);
 
 /* Starts a new window and forgets the tracked rate, the face box and the time. */
@@ -4168,8 +4172,9 @@ static void rppg__push_now(rppg_session *s, int64_t t_us)
     t_s = (double)((uint64_t)t_us - (uint64_t)s->first_us) * 1e-6;
     s->interval_s += weight * ((t_s - s->last_s) - s->interval_s);
     for (i = 0; i < s->rois; i++) { /* a brightness that jumps by 3 % is no pulse */
-      const double was = (double)s->last[3 * i + 1], change = (double)s->now[3 * i + 1] - was;
-      if (rppg__abs(change) > 0.03 * was) s->jump_at = s->total + 1;
+      const double was = (double)s->last[3 * i] + (double)s->last[3 * i + 1] + (double)s->last[3 * i + 2];
+      const double is = (double)s->now[3 * i] + (double)s->now[3 * i + 1] + (double)s->now[3 * i + 2];
+      if (rppg__abs(is - was) > 0.03 * was) s->jump_at = s->total + 1;
     }
     rppg__to_grid(s, t_s);
     s->last_s = t_s;
@@ -4317,20 +4322,48 @@ static double rppg__power_near(const float *power, double middle, double half, s
   return sum;
 }
 
-/* Bin of the highest peak in [lo, hi], leaving out those within gap of the bin not_bin and of its
-   double and half (not_bin < 0: none). Powers count times sqrt(f): motion and breathing fall with
-   frequency, a pulse does not. Only where nothing is a peak, the largest bin.                    */
-static size_t rppg__top(const float *power, size_t lo, size_t hi, double not_bin, double gap)
+/* Highest power within half a resolution of bin k times i: the k-th harmonic, wherever it wandered. */
+static double rppg__harmonic(const float *power, size_t bins, size_t i, size_t k, double res)
+{
+  const size_t reach = (size_t)(0.5 * res), last = k * i + reach;
+  double most = 0.0;
+  size_t j;
+  for (j = k * i - reach; j <= last && j < bins; j++)
+    if ((double)power[j] > most) most = (double)power[j];
+  return most;
+}
+
+/* What a peak counts for. Powers rise with f^0.5, on skin that touches the lens f^0.75: motion and
+   breathing fall with frequency, a pulse does not. Harmonics count too, each no more than the peak
+   itself: those of a finger's sharp wave one and a half times, the second of a face's half. Motion
+   has few. Chosen on the training recordings, where twice or half of them changes little.        */
+static double rppg__peak_worth(const rppg_session *s, const float *power, size_t i, double res)
+{
+  const double p = (double)power[i], b = (double)i;
+  const int touch = s->cfg.method == RPPG_GREEN || s->cfg.method == RPPG_CONTACT;
+  const double second = rppg__harmonic(power, s->bins, i, 2, res);
+  const double third = touch ? rppg__harmonic(power, s->bins, i, 3, res) : 0.0;
+  const double more = (second < p ? second : p) + (third < p ? third : p);
+  return (p + (touch ? 1.5 : 0.5) * more) * rppg__sqrt(touch ? b * rppg__sqrt(b) : b);
+}
+
+/* Bin of the peak in [lo, hi] that is worth most, leaving out those within res of the bin not_bin
+   and of its double and half (not_bin < 0: none). Only where nothing is a peak, the largest bin. */
+static size_t rppg__top(const rppg_session *s, const float *power, size_t lo, size_t hi, double res,
+                        double not_bin)
 {
   size_t i, best = 0, largest = lo;
   double height = 0.0;
   for (i = lo; i <= hi; i++) {
-    const double b = (double)i, h = (double)power[i] * rppg__sqrt(b);
+    const double b = (double)i;
+    double h;
     if (power[i] > power[largest]) largest = i;
-    if (not_bin >= 0.0 && (rppg__abs(b - not_bin) < gap || rppg__abs(b - 2.0 * not_bin) < gap ||
-                           rppg__abs(b - 0.5 * not_bin) < gap))
+    if (not_bin >= 0.0 && (rppg__abs(b - not_bin) < res || rppg__abs(b - 2.0 * not_bin) < res ||
+                           rppg__abs(b - 0.5 * not_bin) < res))
       continue;
-    if (power[i] < power[i - 1] || power[i] < power[i + 1] || h <= height) continue;
+    if (power[i] < power[i - 1] || power[i] < power[i + 1]) continue;
+    h = rppg__peak_worth(s, power, i, res);
+    if (h <= height) continue;
     best = i;
     height = h;
   }
@@ -4345,11 +4378,12 @@ static size_t rppg__fundamental(const float *power, size_t bins, size_t top, siz
 {
   const double third = 1.5 * (double)top;
   const size_t middle = top / 2, reach = (size_t)(0.5 * res);
-  size_t half;
+  size_t half = middle, i;
   double ratio, odd;
   *doubtful = 0;
   if (middle < lo + reach) return top;
-  half = rppg__top(power, middle - reach, middle + reach + 1, -1.0, 0.0);
+  for (i = middle - reach; i <= middle + reach + 1; i++)
+    if (power[i] > power[half]) half = i;
   if (half == middle - reach || half == middle + reach + 1) return top; /* a slope, no peak */
   ratio = (double)power[half] / (double)power[top];
   odd = rppg__power_near(power, third, 0.5 * res, lo, bins - 1) / /* it may lie above the band */
@@ -4382,7 +4416,7 @@ static void rppg__weigh(rppg_session *s, size_t m, size_t lo, size_t hi, double 
     all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
     for (k = lo; k <= hi && all > 0.0; k++) s->shared[k] += (float)((double)s->power[k] / all);
   }
-  top = rppg__top(s->shared, lo, hi, -1.0, 0.0);
+  top = rppg__top(s, s->shared, lo, hi, res, -1.0);
   for (i = 0; i < s->signals; i++) {
     double peak, rest;
     rppg__signal(s, i, m, s->wave);
@@ -4496,7 +4530,7 @@ static void rppg__consensus(rppg_session *s, size_t m, size_t lo, size_t hi, dou
     all[v] = rppg__power_near(power, 0.0, (double)hi, lo, hi);
     for (k = lo; k <= hi && all[v] > 0.0; k++) s->shared[k] += (float)((double)power[k] / all[v]);
   }
-  top = rppg__top(s->shared, lo, hi, -1.0, 0.0);
+  top = rppg__top(s, s->shared, lo, hi, res, -1.0);
   s->agreed = 0;
   for (sum = 0.0, v = 0; v < RPPG__VOTERS; v++) {
     const float *power = s->votes + v * s->bins;
@@ -4505,7 +4539,7 @@ static void rppg__consensus(rppg_session *s, size_t m, size_t lo, size_t hi, dou
     if (!(all[v] > 0.0)) continue;
     rest = 1.0 - rppg__power_near(power, (double)top, 0.5 * res, lo, hi) / all[v];
     vote[v] = 1.0 / (rest > 1e-6 ? rest : 1e-6);
-    if (rppg__abs((double)rppg__top(power, lo, hi, -1.0, 0.0) - (double)top) <= 0.5 * res)
+    if (rppg__abs((double)rppg__top(s, power, lo, hi, res, -1.0) - (double)top) <= 0.5 * res)
       s->agreed++;
     else
       vote[v] *= 0.25;
@@ -4536,6 +4570,103 @@ static void rppg__combine(rppg_session *s, size_t m, size_t lo, size_t hi, doubl
   for (i = 0; i < s->signals && sum > 0.0; i++) {
     rppg__signal(s, i, m, s->scratch);
     for (k = 0; k < m; k++) s->wave[k] -= (float)(weight[i] / sum) * s->scratch[k];
+  }
+}
+
+/* Sums of z [n][2] over each length samples in turn, in place; how many there are. length <= n */
+static size_t rppg__moving(float *z, size_t n, size_t length)
+{
+  double re = 0.0, im = 0.0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    re += (double)z[2 * i];
+    im += (double)z[2 * i + 1];
+    if (i + 1 >= length) {
+      float *first = z + 2 * (i + 1 - length);
+      const double old_re = (double)first[0], old_im = (double)first[1];
+      first[0] = (float)re;
+      first[1] = (float)im;
+      re -= old_re;
+      im -= old_im;
+    }
+  }
+  return n + 1 - length;
+}
+
+/* Mean rate of the wave, given the frequency of its peak: where the heart hurries and slows within
+   the window, the spectrum peaks at the rate it kept longest, while a chest strap and an oximeter
+   count beats. The wave is turned down by hz, which leaves its phase against an even beat; two
+   moving averages over whole beats take off what is not near hz; the phase's mean advance corrects
+   hz.
+   Moments in which the wave fades count less. On skin that touches the lens the wave's slope is
+   used, since breathing there is stronger than the beat. *unsteady: spread of the advance, of hz.
+   A correction of more than a quarter of hz, or out of the band, is noise and left out. A fast heart
+   turns no sooner than a slow one: the averages last about a second.                             */
+static double rppg__mean_rate(rppg_session *s, size_t m, double hz, double *unsteady)
+{
+  const double rate = s->cfg.rate_hz;
+  const double beats = (double)(size_t)(hz + 0.5);
+  const size_t beat = (size_t)((beats > 1.0 ? beats : 1.0) * rate / hz + 0.5);
+  const int touch = s->cfg.method == RPPG_GREEN || s->cfg.method == RPPG_CONTACT;
+  double mean = 0.0, sum = 0.0, advance = 0.0, squares = 0.0;
+  float *z = s->scratch;
+  size_t i, n;
+  *unsteady = 1.0;
+  if (beat < 2 || 2 * beat + m / 4 > m) return hz;
+  for (i = 0; i < m; i++) {
+    double sine, cosine, x = (double)s->wave[i];
+    if (touch) x = i && i + 1 < m ? (double)s->wave[i + 1] - (double)s->wave[i - 1] : 0.0;
+    rppg__sincospi(2.0 * hz * (double)i / rate, &sine, &cosine);
+    z[2 * i] = (float)(x * cosine);
+    z[2 * i + 1] = (float)(-x * sine);
+  }
+  n = rppg__moving(z, m, beat);
+  n = rppg__moving(z, n, beat) - 1;
+  for (i = 0; i <= n; i++)
+    mean += ((double)z[2 * i] * (double)z[2 * i] + (double)z[2 * i + 1] * (double)z[2 * i + 1]) / (double)(n + 1);
+  if (!(mean > 0.0)) return hz;
+  for (i = 0; i < n; i++) {
+    const double a = (double)z[2 * i], b = (double)z[2 * i + 1];
+    const double c = (double)z[2 * i + 2], d = (double)z[2 * i + 3];
+    const double size = rppg__sqrt((a * a + b * b) * (c * c + d * d));
+    double weight, step;
+    if (!(size > 0.0)) continue;
+    weight = size / (size + 0.05 * mean);
+    step = (a * d - b * c) / size; /* the sine of a small angle */
+    sum += weight;
+    advance += weight * step;
+    squares += weight * step * step;
+  }
+  if (!(sum > 0.0)) return hz;
+  advance /= sum;
+  squares = squares / sum - advance * advance;
+  advance *= 0.5 * rate / 3.14159265358979323846;
+  *unsteady = rppg__sqrt(squares > 0.0 ? squares : 0.0) * 0.5 * rate / (3.14159265358979323846 * hz);
+  if (rppg__abs(advance) > 0.25 * hz || 60.0 * (hz + advance) < s->cfg.bpm_min ||
+      60.0 * (hz + advance) > s->cfg.bpm_max)
+    return hz;
+  return hz + advance;
+}
+
+/* Amplitude of x [m] at step half turns a sample, under a Hann window: a sine of amplitude a gives
+   a complex number of size a.                                                                     */
+static void rppg__tone(const float *x, size_t m, double step, double *out)
+{
+  double turn_s, turn_c, hann_s, hann_c, mean = 0.0, p = 1.0, q = 0.0, u = 1.0, v = 0.0;
+  size_t i;
+  rppg__sincospi(step, &turn_s, &turn_c);
+  rppg__sincospi(2.0 / (double)m, &hann_s, &hann_c);
+  for (i = 0; i < m; i++) mean += (double)x[i];
+  mean /= (double)m;
+  out[0] = out[1] = 0.0;
+  for (i = 0; i < m; i++) { /* p, q and u, v go round the circle: 1e-12 off after 15000 samples */
+    const double y = ((double)x[i] - mean) * (1.0 - u) * 2.0 / (double)m, p_was = p, u_was = u;
+    out[0] += y * p;
+    out[1] -= y * q;
+    p = p * turn_c - q * turn_s;
+    q = q * turn_c + p_was * turn_s;
+    u = u * hann_c - v * hann_s;
+    v = v * hann_c + u_was * hann_s;
   }
 }
 
@@ -4570,14 +4701,146 @@ static double rppg__clipped_share(const rppg_session *s, size_t m)
   return (double)near_end / (double)(m * s->channels);
 }
 
-/* Probability that the rate is within 5 bpm, from the SNR in dB and the power of the highest other
-   peak over the chosen one's: a logistic regression on windows of 10 and 15 s of real finger
-   recordings, real faces whose pulse compression has destroyed, and white noise, training splits. */
-static double rppg__confidence(double snr_db, double rival, double window_s)
+/* ---- session: confidence --------------------------------------------------------------------- */
+
+/* Share of the window's halves, each seen alone, that have their highest peak at the same bin. */
+static double rppg__halves(rppg_session *s, size_t m, size_t lo, size_t hi, double res, double bin)
 {
-  const double z = 0.84 + 0.82 * snr_db - 0.70 * rival + 0.12 * (window_s - 10.0);
-  return 1.0 / (1.0 + rppg__exp(-z));
+  double agree = 0.0;
+  int k;
+  for (k = 0; k < 2; k++) {
+    double off;
+    rppg__spectrum_of(s, s->wave + (k ? m - m / 2 : 0), m / 2, s->shared);
+    off = rppg__abs((double)rppg__top(s, s->shared, lo, hi, 2.0 * res, -1.0) - bin) / (1.5 * res);
+    agree += off < 1.0 ? 0.5 * (1.0 - off) : 0.0;
+  }
+  return agree;
 }
+
+/* How much all signals beat in step at step half turns a sample: 0.5 if quite, 0 if each goes its
+   own way or there is only one to ask.                                                           */
+static double rppg__together(rppg_session *s, size_t m, double step)
+{
+  double sum[2] = { 0.0, 0.0 }, squares = 0.0, z[2];
+  const double n = (double)s->signals;
+  size_t i;
+  if (s->signals < 2) return 0.0;
+  for (i = 0; i < s->signals; i++) {
+    rppg__signal(s, i, m, s->scratch);
+    rppg__tone(s->scratch, m, step, z);
+    sum[0] += z[0];
+    sum[1] += z[1];
+    squares += z[0] * z[0] + z[1] * z[1];
+  }
+  if (!(squares > 0.0)) return 0.0;
+  return 0.5 * ((sum[0] * sum[0] + sum[1] * sum[1]) / squares - 1.0) / (n - 1.0);
+}
+
+/* Relative amplitudes of a ROI's three colours at step half turns a sample, z [3][2]; how many of
+   the colours see anything, 0 for a camera without colours.                                      */
+static int rppg__beat_of(rppg_session *s, size_t roi, size_t m, double step, double z[3][2])
+{
+  double mean[3], least, most;
+  size_t i, c;
+  int seen = 0;
+  for (c = 0; c < 3; c++) {
+    mean[c] = 0.0;
+    for (i = 0; i < m; i++) {
+      s->scratch[i] = s->colours[((s->total - m + i) % s->n) * s->channels + 3 * roi + c];
+      mean[c] += (double)s->scratch[i] / (double)m;
+    }
+    rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->scratch, m, s->scratch);
+    rppg__tone(s->scratch, m, step, z[c]);
+  }
+  least = mean[0] < mean[1] ? mean[0] : mean[1];
+  most = mean[0] > mean[1] ? mean[0] : mean[1];
+  if (mean[2] < least) least = mean[2];
+  if (mean[2] > most) most = mean[2];
+  for (c = 0; c < 3; c++) {
+    const int sees = most - least > 1e-3 * most && mean[c] > 0.02 * most;
+    z[c][0] = sees ? z[c][0] / mean[c] : 0.0;
+    z[c][1] = sees ? z[c][1] / mean[c] : 0.0;
+    seen += sees;
+  }
+  return seen;
+}
+
+/* The colour of the beat. Light that flickers and a head that nods change R, G and B alike; blood
+   takes most of the green and least of the red, by 0.33 : 0.77 : 0.53 on a face [deHaan2014]; a
+   screen has some other colour. *plain: 0 where the colours differ at least as blood makes them, to
+   -4 where they do not. *odd: 0 for the colour of blood or of white light, to 1 for another. Both
+   are 0 where there are no colours to compare.                                                   */
+static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double *plain, double *odd)
+{
+  static const double blood[3] = { 0.33, 0.77, 0.53 };
+  double bright = 0.0, spread = 0.0, all = 0.0, along = 0.0;
+  size_t i, r, c;
+  *plain = *odd = 0.0;
+  for (r = 0; r < s->rois; r++) {
+    double z[3][2];
+    const int seen = rppg__beat_of(s, r, m, step, z);
+    if (seen < 2) continue;
+    for (i = 0; i < 2; i++) {
+      double sum = z[0][i] + z[1][i] + z[2][i];
+      const double squares = z[0][i] * z[0][i] + z[1][i] * z[1][i] + z[2][i] * z[2][i];
+      bright += sum * sum / (double)(seen * seen);
+      spread += squares / (double)seen - sum * sum / (double)(seen * seen);
+      if (seen < 3) continue;
+      all += squares;
+      for (sum = 0.0, c = 0; c < 3; c++) sum += z[c][i] * blood[c];
+      along += sum * sum;
+    }
+  }
+  if (bright > 0.0 && spread < 0.04 * bright) /* a fifth; blood has a third */
+    *plain = spread > 1.4e-5 * bright ? 0.5 * rppg__log(spread / (0.04 * bright)) : -4.0;
+  if (all > 0.0) { /* 0.9827: the square of blood's own length */
+    const double off = 1.0 - along / (0.9827 * all);
+    *odd = off < 0.1 ? 0.0 : off < 0.4 ? (off - 0.1) / 0.3 : 1.0; /* white light has 0.1 */
+  }
+}
+
+/* Weights of the evidence, and behind them a constant, for POS and its like, GREEN, CONTACT: first
+   for "what beats there has this rate", then for "what beats is blood". Logistic regressions on the
+   training recordings and on what is rendered over them; not set by hand.                         */
+/* rppg_tools calibrate: begin */
+static const double rppg__evidence_weight[3][2][RPPG__EVIDENCE + 1] = {
+  { { 3.4906, -1.2127, 2.2969, 2.0781, 0.6942, 0.0000, 0.0000, -0.4483 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.5061, -4.2414, 2.2988 } },
+  { { 4.3129, -0.8022, 2.2047, 0.0000, 0.4522, 0.0000, 0.0000, 0.2697 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.9488, -6.3947, 3.1136 } },
+  { { 6.6140, -0.4979, 3.7508, 0.0000, 0.5363, 0.0000, 0.0000, 0.8767 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.5379, 0.0000, 3.1190 } }
+};
+/* rppg_tools calibrate: end */
+
+static double rppg__within(double x, double lo, double hi) { return x < lo ? lo : x > hi ? hi : x; }
+
+/* Probability that the rate is within 5 bpm, from the evidence, which is gathered here. */
+static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, double res, double bin,
+                               double snr_db, double unsteady)
+{
+  const double step = 2.0 * bin / (double)s->fft_n, seconds = (double)m / s->cfg.rate_hz;
+  const int kind = s->cfg.method == RPPG_CONTACT ? 2 : s->cfg.method == RPPG_GREEN;
+  double *e = s->evidence, p = 1.0;
+  int i, k;
+  e[0] = 0.1 * rppg__within(snr_db, -15.0, 15.0);
+  e[1] = 10.0 * rppg__within(unsteady, 0.0, 0.3);
+  e[2] = rppg__halves(s, m, lo, hi, res, bin);
+  e[3] = kind ? 0.0 : rppg__together(s, m, step); /* without chrominance light is together, too */
+  e[4] = 0.2 * (rppg__within(seconds, 5.0, 20.0) - 10.0);
+  rppg__colour_of_beat(s, m, step, &e[5], &e[6]);
+  if (kind == 2) e[5] = rppg__within(e[5] + 1.0, -3.0, 0.0); /* a finger's colours may be closer */
+  e[6] *= rppg__within(0.15 * snr_db + 1.0, 0.0, 1.0); /* noise has any colour */
+  for (k = 0; k < 2; k++) {
+    const double *w = rppg__evidence_weight[kind][k];
+    double z = w[RPPG__EVIDENCE];
+    for (i = 0; i < RPPG__EVIDENCE; i++) z += w[i] * e[i];
+    p /= 1.0 + rppg__exp(-rppg__within(z, -30.0, 30.0));
+  }
+  return p;
+}
+
+/* ---- session: estimate ----------------------------------------------------------------------- */
 
 /* The tracked rate: a Kalman filter on a random walk. A heart's rate wanders by about 1.5 bpm in
    a second; a measurement errs by 1 bpm when sure and by tens when not.                           */
@@ -4607,7 +4870,7 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   const double fps = s->interval_s > 0.0 ? 1.0 / s->interval_s : 0.0;
   rppg_result r;
   size_t lo, hi, top, other;
-  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, peaks, all;
+  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, peaks, all, unsteady;
   int doubtful;
   if (!s->started || seconds < s->cfg.min_window_s || m < rppg_pulse_window(s->cfg.rate_hz))
     return RPPG_ERR_DATA;
@@ -4634,7 +4897,8 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   s->wave_end_s = (double)s->first_us * 1e-6 + ((double)s->total - 0.5) / s->cfg.rate_hz;
   s->spectrum_ok = 1;
   s->flags = 0;
-  top = rppg__top(s->power, lo, hi, -1.0, 0.0);
+  memset(s->evidence, 0, sizeof s->evidence);
+  top = rppg__top(s, s->power, lo, hi, res, -1.0);
   top = rppg__fundamental(s->power, s->bins, top, lo, res, &doubtful);
   amplitude = rppg__sqrt((double)s->power[top]);
   if (amplitude < RPPG__STILL) {
@@ -4647,14 +4911,14 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
     }
   }
   bin = rppg_dsp_vertex(s->power, s->bins, top, NULL);
-  r.hr_bpm = 60.0 * bin * bin_hz;
+  r.hr_bpm = 60.0 * rppg__mean_rate(s, m, bin * bin_hz, &unsteady);
   peaks = rppg__power_near(s->power, bin, 0.1 / bin_hz, lo, hi) +
           rppg__power_near(s->power, 2.0 * bin, 0.1 / bin_hz, lo, hi);
   all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
   r.snr_db = snr = rppg_dsp_db(peaks / (all - peaks > 0.0 ? all - peaks : 0.0));
-  other = rppg__top(s->power, lo, hi, bin, res);
+  other = rppg__top(s, s->power, lo, hi, res, bin);
   rival = other ? (double)s->power[other] / (double)s->power[top] : 0.0;
-  r.confidence = rppg__confidence(snr, rival, seconds);
+  r.confidence = rppg__confidence(s, m, lo, hi, res, bin, snr, unsteady);
   if (s->cfg.method == RPPG_CONSENSUS) r.confidence *= rppg__agreed[s->agreed];
   if (s->cfg.method == RPPG_ICA) r.confidence *= 0.8; /* the best of three is a peak by chance */
   if (doubtful) r.flags |= RPPG_FLAG_HARMONIC;
@@ -4663,7 +4927,7 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
     r.flags |= RPPG_FLAG_FLICKER;
     r.confidence *= 0.3;
   }
-  if (r.flags & RPPG_FLAG_MOTION) r.confidence *= 0.7;
+  if (s->cfg.method < RPPG_GREEN && (r.flags & RPPG_FLAG_MOTION)) r.confidence *= 0.7;
   if (r.flags & RPPG_FLAG_STATIC) r.confidence *= 0.1;
   r.confidence *= s->trust;
   r.tracked_bpm = rppg__track(s, r.t_s, r.hr_bpm, r.confidence);

@@ -417,7 +417,7 @@ static void loop_frame(state *l, const options *o, const source *s, int64_t t_us
   if (estimated && l->t_s >= l->due_s) {
     l->due_s = floor(l->t_s) + 1.0;
     history_add(&l->h, &r);
-    if (o->json) print_json(&r, 0, NULL);
+    if (o->json) print_json(&r, "", NULL);
     else if (!live) print_line(&r);
     fflush(stdout);
   }
@@ -459,7 +459,7 @@ static int finish(const state *l, const options *o, const source *s)
         s->trouble ? ", and " : "", l->frames, l->session.cfg.min_window_s);
   sum = history_summary(&l->h);
   if (s->bad) sum.flags |= RPPG_FLAG_BAD_FRAME;
-  if (o->json) print_json(&sum, 1, s->trouble ? "cut_off" : NULL);
+  if (o->json) print_json(&sum, SUMMARY, s->trouble ? "cut_off" : NULL);
   else print_summary(&sum, s, l->frames, l->t_s);
   must_close(stdout, "standard output");
   if (s->bad || s->dropped)

@@ -120,6 +120,14 @@ good() {
   run hr_video --face "$box" --json photo.y4m
   [ $rc -eq 0 ] && awk -v c="$(value confidence)" 'BEGIN { exit !(c != "" && c < 0.3) }'
   ok $? "a photograph: confidence $(value confidence), below 0.3"
+  for light in 1.2:1 1.2:5; do
+    clip lamp.y4m --pulse 0 --flicker $light --seconds 20 --size 160x120
+    for m in pos chrom green; do
+      run hr_video --method $m --face "$box" --json lamp.y4m
+      [ $rc -eq 0 ] && awk -v c="$(value confidence)" 'BEGIN { exit !(c != "" && c < 0.3) }'
+      ok $? "a photograph under a lamp of $light, $m: confidence $(value confidence), below 0.3"
+    done
+  done
 
   trace t.csv 66 30 30
   run hr_trace --json t.csv; measured 'hr_trace t,r,g,b' 66 1; json 'hr_trace'

@@ -1,0 +1,1 @@
+"""Evaluates and calibrates rppg.h: python -m rppg_tools --help"""

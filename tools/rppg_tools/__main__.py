@@ -1,0 +1,23 @@
+"""python -m rppg_tools evaluate|calibrate ..."""
+import argparse
+import sys
+
+from . import calibrate, core, evaluate
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(prog="python -m rppg_tools", description=(
+        "Figures of rppg.h. All of them come from the C code itself, which is compiled and called."))
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for module in (evaluate, calibrate):
+        module.add_command(commands)
+    args = parser.parse_args(argv)
+    try:
+        return args.run(args)
+    except core.ToolError as error:
+        print(f"rppg_tools: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

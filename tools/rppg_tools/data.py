@@ -1,0 +1,217 @@
+"""Recordings with references, and which of them may be learned from.
+
+A data folder holds any of finger-oximetry, finger-welltory, macaque, nuisance-faces and
+vitallens-core. Splits, fixed here and nowhere else:
+
+  finger-oximetry   subjects 1 to 3 train, 4 validation, 5 test
+  finger-welltory   records 1 to 9 train, 10 and 11 validation, 12 to 14 test
+  macaque           sessions 1, 4, 5, 7 train; 6, 9 (infrared) validation; 2, 2 (infrared), 3, 8,
+                    10 (infrared) test: both files of session 2 are of one animal and hour
+  nuisance-faces    a clip is a place and a video number, with all its regions; the remainder of
+                    the number by 5: 0 validation, 1 and 4 test, else train
+  vitallens-core    test: the rates are another model's, nothing is fitted to them
+"""
+import csv
+import dataclasses
+import json
+import pathlib
+import re
+from typing import Callable, Optional
+
+import numpy as np
+
+from .core import ToolError
+
+SPLITS = ("train", "validation", "test")
+
+
+@dataclasses.dataclass
+class Recording:
+    data_set: str
+    name: str
+    split: str
+    t_s: np.ndarray                            # [n] from 0
+    rgb: np.ndarray                            # [n][regions][3]
+    reference: Optional[Callable]              # (start, end) -> bpm or nan; None: there is no pulse
+    methods: tuple = ("pos", "chrom", "green")
+    step_s: float = 5.0
+    bpm: tuple = (0.0, 0.0)                    # band of the session; zeros: its default
+    decoy: Optional[Callable] = None           # rate of what beats there and is no pulse
+
+
+# ---- finger-oximetry ------------------------------------------------------------------------------
+
+LATE_S = 11.0  # the oximeter averages, and shows its rate this much later
+OXIMETRY = {1: "train", 2: "train", 3: "train", 4: "validation", 5: "test"}
+
+
+def mean_reading(pulse, late_s=LATE_S):
+    """Mean of 1 Hz readings over the window, late_s later; at least two thirds of them are there."""
+    def reference(start, end):
+        window = pulse[max(0, round(start + late_s)):round(end + late_s)]
+        window = window[window > 0]
+        return float(window.mean()) if len(window) >= (end - start) * 2 / 3 else np.nan
+    return reference
+
+
+def point_reading(pulse, late_s=LATE_S):
+    """The one reading late_s after the window's end."""
+    def reference(start, end):
+        at = round(end + late_s)
+        return float(pulse[at]) if at < len(pulse) and pulse[at] > 0 else np.nan
+    return reference
+
+
+def oximetry_pulse(folder, subject):
+    with open(folder / f"10000{subject}_gt.csv", encoding="utf-8-sig", newline="") as f:
+        return np.array([float(row["Pulse 5"] or 0) for row in csv.DictReader(f)])
+
+
+def oximetry(folder, read_reference=mean_reading):
+    for subject, split in OXIMETRY.items():
+        for path in sorted(folder.glob(f"10000{subject}_[LR]*.csv")):
+            rgb = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+            yield Recording("finger-oximetry", path.stem, split, np.arange(len(rgb)) / 30.0, rgb[:, None, :],
+                            read_reference(oximetry_pulse(folder, subject)), ("contact", "green"), 7.5)
+
+
+# ---- finger-welltory ------------------------------------------------------------------------------
+
+START_S = -2.0  # of the strap's first interval, against the camera's first frame: where the mean error
+                # on records 1 to 9 is least (1.58 bpm; 1.97 with 0, 15 s windows, contact)
+
+
+def mean_interval(rr_s, start_s=START_S):
+    """60 over the mean of the RR intervals that end in the window; at least 5 of them."""
+    beats = start_s + np.cumsum(rr_s)
+
+    def reference(start, end):
+        inside = rr_s[(beats >= start) & (beats <= end)]
+        return float(60.0 / inside.mean()) if len(inside) >= 5 else np.nan
+    return reference
+
+
+def welltory_split(record):
+    return "train" if record <= 9 else "validation" if record <= 11 else "test"
+
+
+def welltory(folder, start_s=START_S):
+    for path in sorted(folder.glob("subject_*")):
+        record = int(path.name[-2:])
+        table = np.loadtxt(path / "PPG.csv", delimiter=",", skiprows=1, ndmin=2)
+        rr_s = np.array((path / "RR.txt").read_text().split(), float) / 1000.0
+        yield Recording("finger-welltory", path.name, welltory_split(record), table[:, 0] / 1000.0,
+                        table[:, None, 1:4], mean_interval(rr_s, start_s), ("contact", "green"), 5.0)
+
+
+# ---- macaque --------------------------------------------------------------------------------------
+
+MACAQUE = {"Session1": (30, 8.5, "train"), "Session2": (30, 8.5, "test"), "Session2IR": (30, 8.5, "test"),
+           "Session3": (50, 5, "test"), "Session4": (100, 5, "train"), "Session5": (50, 5, "train"),
+           "Session6": (50, 5, "validation"), "Session7": (50, 5, "train"), "Session8": (50, 5, "test"),
+           "Session9IR": (100, 5, "validation"), "Session10IR": (50, 5, "test")}
+MACAQUE_BPM = (85.0, 270.0)  # a rhesus monkey's heart; the references lie in 96 to 230
+
+
+def mean_segment(bpm, length_s):
+    """Mean of the segments' rates, each by its share of the window, which lies wholly in segments."""
+    def reference(start, end):
+        if end > length_s * len(bpm) + 1e-9:
+            return np.nan
+        edges = np.arange(len(bpm) + 1) * length_s
+        share = np.clip(np.minimum(edges[1:], end) - np.maximum(edges[:-1], start), 0, None)
+        return float((share * bpm).sum() / share.sum())
+    return reference
+
+
+def macaque(folder):
+    for name, (fps, length_s, split) in MACAQUE.items():
+        path = folder / name
+        if not path.is_dir():
+            continue
+        bpm = np.array((path / f"{name}_REF.csv").read_text().replace(",", " ").split(), float)
+        files = sorted(path.glob(f"{name}Region*.bin")) or [path / f"{name}.bin"]
+        rgb = np.stack([np.fromfile(f, "<f4").reshape(-1, 3) for f in files], axis=1)
+        yield Recording("macaque", name, split, np.arange(len(rgb)) / fps, rgb, mean_segment(bpm, length_s),
+                        ("green",) if name.endswith("IR") else ("pos", "chrom", "green"), 5.0, MACAQUE_BPM)
+
+
+# ---- nuisance-faces -------------------------------------------------------------------------------
+
+def nuisance_split(video):
+    return {0: "validation", 1: "test", 4: "test"}.get(video % 5, "train")
+
+
+def nuisance(folder):
+    clips = {}
+    for path in sorted(folder.glob("*_video*_*.npy")):
+        place, video = re.fullmatch(r"(.+)_video(\d+)_\w+", path.stem).groups()
+        clips.setdefault((place, int(video)), []).append(path)
+    for (place, video), paths in clips.items():
+        regions = [np.load(path, allow_pickle=False) for path in paths]
+        n = min(len(r) for r in regions)
+        yield Recording("nuisance-faces", f"{place}_{video}", nuisance_split(video), np.arange(n) / 15.0,
+                        np.stack([r[:n] for r in regions], axis=1), None)
+
+
+# ---- vitallens-core -------------------------------------------------------------------------------
+
+def vitallens(folder):
+    for path in sorted(folder.glob("sample_video_*.json")):
+        record = json.loads(path.read_text())
+        wave = np.array(record["waveforms"]["ppg_waveform"]["data"], float)
+        peaks = np.array(record["waveforms"]["ppg_waveform"]["peak_indices"], float) / record["fps"]
+
+        def reference(start, end, peaks=peaks):
+            inside = peaks[(peaks >= start) & (peaks <= end)]
+            return float(60.0 / np.diff(inside).mean()) if len(inside) >= 5 else np.nan
+        grey = 128.0 * (1.0 - 0.01 * wave)
+        yield Recording("vitallens-core", path.stem, "test", np.arange(len(wave)) / record["fps"],
+                        np.repeat(grey[:, None, None], 3, axis=2), reference, ("green",), 5.0)
+
+
+# ---- a user's own ---------------------------------------------------------------------------------
+
+def own(folder):
+    """A folder a recording: trace.csv with t,r,g,b[,r,g,b...], one triple a region, t in seconds, and
+    reference.csv with t,bpm (readings; their mean over the window counts) or rr.csv with t,rr (time of
+    the beat that ends an interval, and the interval in seconds). Each with a line of names on top."""
+    for path in sorted(p.parent for p in folder.glob("*/trace.csv")):
+        try:
+            trace = np.loadtxt(path / "trace.csv", delimiter=",", skiprows=1, ndmin=2)
+            beats = path / "rr.csv"
+            given = np.loadtxt(beats if beats.exists() else path / "reference.csv", delimiter=",", skiprows=1, ndmin=2)
+        except (OSError, ValueError) as error:
+            raise ToolError(f"{path}: {error}") from error
+        if trace.shape[1] < 4 or trace.shape[1] % 3 != 1 or len(trace) < 2 or given.shape[1] != 2:
+            raise ToolError(f"{path}: trace.csv needs t,r,g,b[,r,g,b...], the reference two columns")
+        if not (np.diff(trace[:, 0]) > 0).all() or not np.isfinite(trace).all():
+            raise ToolError(f"{path}: trace.csv: times must rise and every value be finite")
+        start_s = trace[0, 0]
+
+        def reference(start, end, given=given, is_rr=beats.exists(), start_s=start_s):
+            at = given[:, 0] - start_s
+            inside = given[(at >= start) & (at <= end), 1]
+            if len(inside) == 0:
+                return np.nan
+            return float(60.0 / inside.mean() if is_rr else inside.mean())
+        yield Recording(folder.name, path.name, "test", trace[:, 0] - start_s,
+                        trace[:, 1:].reshape(len(trace), -1, 3), reference, ("pos", "chrom", "green", "contact"), 5.0)
+
+
+SETS = {"finger-oximetry": oximetry, "finger-welltory": welltory, "macaque": macaque,
+        "nuisance-faces": nuisance, "vitallens-core": vitallens}
+
+
+def recordings(folder, wanted=None, point=False):
+    """Every recording of a data folder, or of a folder of one's own; wanted: names of data sets;
+    point: finger-oximetry is compared with single readings."""
+    folder = pathlib.Path(folder)
+    found = [name for name in SETS if (folder / name).is_dir() and (not wanted or name in wanted)]
+    for name in found:
+        read = SETS[name]
+        yield from read(folder / name, point_reading) if point and read is oximetry else read(folder / name)
+    if not found:
+        if not any(folder.glob("*/trace.csv")):
+            raise ToolError(f"{folder}: neither {', '.join(SETS)} nor */trace.csv in it")
+        yield from own(folder)

@@ -1,0 +1,209 @@
+"""evaluate: error tables of the shipped C code on recordings."""
+import collections
+import csv
+import io
+import pathlib
+
+import numpy as np
+
+from . import core, data
+
+WINDOWS_S = (10.0, 15.0)
+BEGIN, END = "<!-- rppg_tools evaluate: begin -->", "<!-- rppg_tools evaluate: end -->"
+
+Row = collections.namedtuple("Row", "data_set recording split method window_s start end reference pulse "
+                                    "bpm tracked confidence snr_db flags decoy evidence")
+
+
+def rows_of(recording, method, window_s):
+    """A Row for each window that has a reference, or that is known to show no pulse."""
+    pulse = recording.reference is not None
+    for start, end, r in core.windows(recording.t_s, recording.rgb, method, window_s, recording.step_s,
+                                      recording.bpm):
+        reference = recording.reference(start, end) if pulse else np.nan
+        if pulse and not reference > 0:
+            continue
+        f = dict(zip(core.RESULTS, r))
+        yield Row(recording.data_set, recording.name, recording.split, method, window_s, start, end, reference,
+                  pulse, f["hr_bpm"], f["tracked_bpm"], f["confidence"], f["snr_db"], int(f["flags"]),
+                  recording.decoy(start, end) if recording.decoy else np.nan, tuple(r[len(core.RESULTS):]))
+
+
+def all_rows(recordings, methods=None, windows_s=WINDOWS_S, splits=data.SPLITS):
+    for recording in recordings:
+        if recording.split in splits:
+            for method in recording.methods:
+                if not methods or method in methods:
+                    for window_s in windows_s:
+                        yield from rows_of(recording, method, window_s)
+
+
+# ---- figures ----------------------------------------------------------------------------------------
+
+def column(rows, name):
+    return np.array([getattr(r, name) for r in rows], float)
+
+
+def hit(rows, within=5.0):
+    """Whether each rate lies within so many bpm of the truth; never where there is no pulse."""
+    return np.array([r.pulse and abs(r.bpm - r.reference) <= within for r in rows], bool)
+
+
+def calibration_error(confidence, is_hit, bins=10):
+    """Expected calibration error [Naeini2015]: |share of hits - mean confidence| over bins of equal
+    width, weighted by their counts."""
+    at = np.minimum((confidence * bins).astype(int), bins - 1)
+    return float(sum(abs(is_hit[at == b].mean() - confidence[at == b].mean()) * (at == b).mean()
+                     for b in range(bins) if (at == b).any()))
+
+
+def risk_coverage(confidence, risk):
+    """(coverage, mean risk of the most confident share): risk may be |error| or 1 - hit. Windows of
+    one confidence enter together, each with their mean, so that their order does not matter."""
+    order = np.argsort(-confidence, kind="stable")
+    c, r = confidence[order], np.asarray(risk, float)[order]
+    for value in np.unique(c):
+        r[c == value] = r[c == value].mean()
+    n = np.arange(1, len(c) + 1)
+    return n / len(c), np.cumsum(r) / n
+
+
+def area(confidence, risk):
+    """Area under the risk-coverage curve [Geifman2017]: the mean of its steps."""
+    return float(risk_coverage(confidence, risk)[1].mean())
+
+
+TOGETHER = "all of these"
+FIELDS = ("data_set", "split", "method", "window_s", "n", "mae", "rmse", "r", "median", "within_3", "within_5",
+          "snr_db", "above_0.5", "sure_of_good", "below_0.3", "ece", "aurc")
+TITLES = ("recordings", "split", "method", "window s", "n", "MAE", "RMSE", "r", "median", "within 3 %",
+          "within 5 %", "SNR dB", "conf. > 0.5 %", "... of within 3 %", "conf. < 0.3 %", "ECE", "AURC")
+
+
+def figures(rows):
+    """The figures of one group; those that do not exist (no pulse, one window) are None."""
+    confidence, ok = column(rows, "confidence"), hit(rows)
+    out = {"n": len(rows), "above_0.5": 100 * (confidence > 0.5).mean(), "below_0.3": 100 * (confidence < 0.3).mean(),
+           "ece": calibration_error(confidence, ok), "snr_db": column(rows, "snr_db").mean()}
+    rows = [r for r in rows if r.pulse]
+    if rows:
+        confidence, ok = column(rows, "confidence"), hit(rows)
+        bpm, reference = column(rows, "bpm"), column(rows, "reference")
+        error = np.abs(bpm - reference)
+        good = error <= 3
+        spread = bpm.std() * reference.std()
+        out |= {"mae": error.mean(), "rmse": np.sqrt((error ** 2).mean()), "median": np.median(error),
+                "r": ((bpm - bpm.mean()) * (reference - reference.mean())).mean() / spread if spread > 0 else None,
+                "within_3": 100 * good.mean(), "within_5": 100 * ok.mean(), "aurc": area(confidence, error),
+                "sure_of_good": 100 * (confidence[good] > 0.5).mean() if good.any() else None}
+    return out
+
+
+def table(rows):
+    """A dict of FIELDS for each data set, split, method and window, in the order of the rows' data sets;
+    behind them, where there are several, all of them but vitallens-core together."""
+    groups = collections.defaultdict(list)
+    for row in rows:
+        groups[row.data_set, row.split, row.method, row.window_s].append(row)
+        if row.data_set != "vitallens-core":
+            groups[TOGETHER, row.split, row.method, row.window_s].append(row)
+    sets = [*dict.fromkeys(r.data_set for r in rows), TOGETHER]
+    for group in [g for g in groups if g[0] == TOGETHER]:
+        if len({r.data_set for r in groups[group]}) < 2:
+            del groups[group]
+    order = sorted(groups, key=lambda g: (sets.index(g[0]), core.METHODS[g[2]], g[3], data.SPLITS.index(g[1])))
+    return [dict(zip(FIELDS, group)) | figures(groups[group]) for group in order]
+
+
+DIGITS = {"window_s": 0, "n": 0, "mae": 2, "rmse": 2, "r": 3, "median": 2, "within_3": 1, "within_5": 1, "snr_db": 1,
+          "above_0.5": 1, "sure_of_good": 1, "below_0.3": 1, "ece": 3, "aurc": 2}
+
+
+def text_of(entry, field):
+    value = entry.get(field)
+    return "-" if value is None else f"{value:.{DIGITS[field]}f}" if field in DIGITS else str(value)
+
+
+def as_markdown(entries):
+    lines = ["| " + " | ".join(TITLES) + " |", "|" + "---|" * len(TITLES)]
+    lines += ["| " + " | ".join(text_of(e, f) for f in FIELDS) + " |" for e in entries]
+    return "\n".join(lines) + "\n"
+
+
+def as_csv(entries):
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(FIELDS)
+    writer.writerows([["" if e.get(f) is None else text_of(e, f) for f in FIELDS] for e in entries])
+    return out.getvalue()
+
+
+NOTES = """\
+n: windows. Errors in bpm, of the windows with a pulse; ECE: expected calibration error of "within 5 bpm"; AURC: area under the risk-coverage
+curve, risk = absolute error in bpm. No pulse survives in nuisance-faces, and vitallens-core's rates are
+another model's. Confidence was fitted on train and chosen on validation.
+"""
+
+
+def into_readme(path, text):
+    """Replaces what stands between the two marker comments."""
+    path = pathlib.Path(path)
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
+        raise core.ToolError(f"{path}: needs one line '{BEGIN}' and below it one '{END}'")
+    head, rest = old.split(BEGIN)
+    path.write_text(f"{head}{BEGIN}\n{text}{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
+def add_command(commands):
+    p = commands.add_parser("evaluate", help="error tables, plots, the README's table", description=__doc__ + """
+        The data folder and the splits are described at the top of rppg_tools/data.py; a folder of one's own
+        holds a folder a recording with trace.csv (t,r,g,b[,r,g,b...]) and reference.csv (t,bpm) or rr.csv
+        (t,rr), all in seconds.""")
+    p.add_argument("data", type=pathlib.Path, help="folder of recordings")
+    p.add_argument("--sets", help="data sets, comma between; all that are there")
+    p.add_argument("--methods", help=f"{','.join(core.METHODS)}; those that suit the data set")
+    p.add_argument("--windows", default="10,15", help="seconds (10,15)")
+    p.add_argument("--splits", default=",".join(data.SPLITS), help="train,validation,test; all")
+    p.add_argument("--csv", type=pathlib.Path, help="write the table here too")
+    p.add_argument("--rows", type=pathlib.Path, help="write every window here, as CSV")
+    p.add_argument("--readme", type=pathlib.Path, help="put the table of the test splits between its markers")
+    p.add_argument("--plot", type=pathlib.Path, metavar="FOLDER", help="draw SVGs of the test splits there")
+    p.add_argument("--point", action="store_true", help="finger-oximetry: one reading 11 s after the window's end, "
+                   "not the mean over the window 11 s later")
+    p.set_defaults(run=run)
+
+
+def words(text, allowed, what):
+    out = text.split(",") if text else []
+    for word in out:
+        if word not in allowed:
+            raise core.ToolError(f"no {what} '{word}': one of {', '.join(allowed)}")
+    return out
+
+
+def run(args):
+    methods, splits = words(args.methods, core.METHODS, "method"), words(args.splits, data.SPLITS, "split")
+    sets = words(args.sets, data.SETS, "data set")
+    try:
+        windows_s = [float(w) for w in args.windows.split(",")]
+    except ValueError as error:
+        raise core.ToolError(f"--windows: {error}") from error
+    rows = list(all_rows(data.recordings(args.data, sets, args.point), methods, windows_s, splits))
+    if not rows:
+        raise core.ToolError("no window to judge: no recording is long enough, or none is of that kind")
+    entries = table(rows)
+    print(as_markdown(entries), end="")
+    if args.csv:
+        args.csv.write_text(as_csv(entries), encoding="utf-8")
+    if args.rows:
+        with open(args.rows, "w", encoding="utf-8", newline="") as f:
+            writer = csv.writer(f, lineterminator="\n")
+            writer.writerow(Row._fields[:-2])
+            writer.writerows([f"{x:.4f}" if isinstance(x, float) else x for x in row[:-2]] for row in rows)
+    if args.readme:
+        into_readme(args.readme, as_markdown([e for e in entries if e["split"] == "test"]) + "\n" + NOTES)
+    if args.plot:
+        from . import plots
+        plots.draw([r for r in rows if r.split == "test"], args.plot)
+    return 0

@@ -1,0 +1,117 @@
+/* shim.c - a session of rppg.h behind plain functions, for ctypes - MIT
+   Compiled with the headers by core.py: no caller needs the size of a C structure. */
+#include <stdlib.h>
+#define RPPG_STATIC
+#define RPPG_IMPLEMENTATION
+#include "rppg.h"
+
+#if defined(_WIN32)
+#  define SHIM __declspec(dllexport)
+#else
+#  define SHIM __attribute__((visibility("default")))
+#endif
+SHIM int shim_results(void);
+SHIM int shim_evidence(void);
+SHIM const char *shim_version(void);
+SHIM const char *shim_flag_text(unsigned flag);
+SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, double bpm_min, double bpm_max);
+SHIM void shim_close(void *p);
+SHIM int shim_push(void *p, const float *rgb, const int64_t *t_us, size_t n);
+SHIM int shim_estimate(void *p, double *out);
+SHIM size_t shim_wave(void *p, float *out, size_t cap);
+SHIM size_t shim_spectrum(void *p, float *out, size_t cap, double *bin_hz);
+
+typedef struct shim { rppg_session s; void *mem; rppg_part parts[RPPG_MAX_ROIS]; } shim;
+
+enum { RESULTS = 8 };
+
+SHIM int shim_results(void) { return RESULTS; }
+SHIM int shim_evidence(void) { return RPPG__EVIDENCE; }
+SHIM const char *shim_version(void) { return RPPG_VERSION_STRING; }
+SHIM const char *shim_flag_text(unsigned flag) { return rppg_flag_text(flag); }
+
+/* Zeros are defaults; rois only counts, since colours are pushed, not frames. */
+static rppg_config config(const rppg_part *parts, int method, int rois, double rate_hz, double window_s,
+                          double bpm_min, double bpm_max)
+{
+  rppg_config c;
+  memset(&c, 0, sizeof c);
+  c.method = method;
+  c.parts = parts;
+  c.n_parts = (size_t)rois;
+  c.rate_hz = rate_hz;
+  c.window_s = window_s;
+  c.bpm_min = bpm_min;
+  c.bpm_max = bpm_max;
+  return c;
+}
+
+/* NULL for a config that the header refuses, or without memory. */
+SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, double bpm_min, double bpm_max)
+{
+  shim *h = (shim *)calloc(1, sizeof *h);
+  rppg_config c;
+  size_t size, i;
+  if (!h) return NULL;
+  for (i = 0; i < RPPG_MAX_ROIS; i++) h->parts[i].w = h->parts[i].h = 1.0f;
+  c = config(h->parts, method, rois, rate_hz, window_s, bpm_min, bpm_max);
+  size = rppg_mem_size(&c);
+  h->mem = size ? malloc(size) : NULL;
+  if (h->mem && rppg_init(&h->s, &c, h->mem, size) == RPPG_OK) return h;
+  shim_close(h);
+  return NULL;
+}
+
+SHIM void shim_close(void *p)
+{
+  if (p) free(((shim *)p)->mem);
+  free(p);
+}
+
+/* rgb [n][rois][3], t_us [n]; how many were refused. */
+SHIM int shim_push(void *p, const float *rgb, const int64_t *t_us, size_t n)
+{
+  shim *h = (shim *)p;
+  int refused = 0;
+  size_t i;
+  for (i = 0; i < n; i++) refused += rppg_push_rgb(&h->s, rgb + i * h->s.channels, t_us[i]) != RPPG_OK;
+  return refused;
+}
+
+/* out [RESULTS + RPPG__EVIDENCE]; the status. */
+SHIM int shim_estimate(void *p, double *out)
+{
+  shim *h = (shim *)p;
+  rppg_result r;
+  const rppg_status status = rppg_estimate(&h->s, &r);
+  int i;
+  if (status != RPPG_OK) return (int)status;
+  out[0] = r.t_s;
+  out[1] = r.hr_bpm;
+  out[2] = r.tracked_bpm;
+  out[3] = r.confidence;
+  out[4] = r.snr_db;
+  out[5] = r.window_s;
+  out[6] = r.fps;
+  out[7] = (double)r.flags;
+  for (i = 0; i < RPPG__EVIDENCE; i++) out[RESULTS + i] = h->s.evidence[i];
+  return (int)status;
+}
+
+SHIM size_t shim_wave(void *p, float *out, size_t cap)
+{
+  size_t n;
+  const float *x = rppg_wave(&((shim *)p)->s, &n);
+  if (n > cap) n = cap;
+  if (x) memcpy(out, x, n * sizeof *x);
+  return n;
+}
+
+SHIM size_t shim_spectrum(void *p, float *out, size_t cap, double *bin_hz)
+{
+  size_t n;
+  const float *x = rppg_spectrum(&((shim *)p)->s, &n, bin_hz);
+  if (n > cap) n = cap;
+  if (x) memcpy(out, x, n * sizeof *x);
+  return n;
+}
