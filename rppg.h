@@ -2199,7 +2199,7 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   const double fps = s->interval_s > 0.0 ? 1.0 / s->interval_s : 0.0;
   rppg_result r;
   size_t lo, hi, top, other;
-  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, near, all, unsteady;
+  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, at_rate, all, unsteady;
   int doubtful;
   if (!s->started || seconds < s->cfg.min_window_s || m < rppg_pulse_window(s->cfg.rate_hz))
     return RPPG_ERR_DATA;
@@ -2240,10 +2240,10 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
   }
   bin = rppg_dsp_vertex(s->power, s->bins, top, NULL);
   r.hr_bpm = 60.0 * rppg__count(s, m, bin * bin_hz, &unsteady);
-  near = rppg__power_near(s->power, bin, 0.1 / bin_hz, lo, hi) +
+  at_rate = rppg__power_near(s->power, bin, 0.1 / bin_hz, lo, hi) +
          rppg__power_near(s->power, 2.0 * bin, 0.1 / bin_hz, lo, hi);
   all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
-  r.snr_db = snr = rppg_dsp_db(near / (all - near > 0.0 ? all - near : 0.0));
+  r.snr_db = snr = rppg_dsp_db(at_rate / (all - at_rate > 0.0 ? all - at_rate : 0.0));
   other = rppg__top(s, s->power, lo, hi, res, bin);
   rival = other ? (double)s->power[other] / (double)s->power[top] : 0.0;
   r.confidence = rppg__confidence(s, m, lo, hi, res, bin, snr, unsteady);
