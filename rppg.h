@@ -2769,7 +2769,7 @@ static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, in
 /* The matrix that turns means into R, G, B: what rppg_sums_mean does, which is affine. */
 static void rppg__patch_colours(const rppg_frame *frame, rppg__patch_colour *colour)
 {
-  enum { BIG = 1 << 20 };
+  const uint32_t big = 1u << 20; /* so that the difference keeps all of a float's digits */
   rppg_sums sums;
   float rgb[3];
   int i, k;
@@ -2778,10 +2778,10 @@ static void rppg__patch_colours(const rppg_frame *frame, rppg__patch_colour *col
   rppg_sums_mean(frame, &sums, colour->add);
   for (i = 0; i < 3; i++) {
     sums.sum[0] = sums.sum[1] = sums.sum[2] = 0;
-    sums.sum[i] = BIG;
+    sums.sum[i] = big;
     rppg_sums_mean(frame, &sums, rgb);
     for (k = 0; k < 3; k++)
-      colour->k[k][i] = (float)(((double)rgb[k] - (double)colour->add[k]) / BIG);
+      colour->k[k][i] = (float)(((double)rgb[k] - (double)colour->add[k]) / (double)big);
   }
 }
 

@@ -137,7 +137,9 @@ static void test_constant(int format)
     f.range = RPPG_FULL;
     box.w = rnd_in(1, 120);
     box.h = rnd_in(1, 120);
-    box.x = rnd_in(1 - box.w, w - 1);
+    if (i % 4 == 0) box.w = i % 8 ? 64 : 16; /* whole vectors, nothing beyond */
+    box.x = i % 4 ? rnd_in(1 - box.w, w - 1) : 0;
+    memset(work, 255, rppg_patch_work(&box, pw, ph)); /* NaN */
     box.y = rnd_in(1 - box.h, h - 1);
     out[0] = out[n + 1] = -7.0f;
     bad += rppg_patch(&f, &box, pw, ph, i % 3 == 0, out + 1, work) != RPPG_OK || out[0] != -7.0f || out[n + 1] != -7.0f;

@@ -5,6 +5,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
+root=$PWD
 bin=$PWD/${RPPG_BIN:-build}
 only=${RPPG_ONLY:-all}
 dir=$(mktemp -d) || exit 1
@@ -70,6 +71,7 @@ good() {
     done
   else skip 'raw frames need ffmpeg'; fi
   jpeg
+  camera
 }
 
 # The frames of clip.y4m without their headers (4:2:0, 160x120).
@@ -133,6 +135,35 @@ PY
   run --json --face "$box" --file cut.mjpeg
   [ $rc -eq 1 ] && near 84 && grep -q 'cut off' err; ok $? 'MJPEG cut off: measured up to the cut, exit 1, and a line says so'
   run --json --face "$box" --size 64x64 --file clip.mjpeg; [ $rc -eq 1 ] && [ -s err ]; ok $? 'MJPEG of another size than --size'
+}
+
+# The V4L2 side, on a camera that fake_camera.c plays: unplugged at the end of its clip.
+camera() {
+  local cc=${CC:-cc} flags='-O1 -w -D_FORTIFY_SOURCE=0'
+  { [ "$(uname)" = Linux ] && have ffmpeg && have "$cc"; } || { skip 'the played camera needs Linux, a compiler and ffmpeg'; return; }
+  # shellcheck disable=SC2086
+  "$cc" $flags -I"$root" "$root/examples/webcam.c" -o webcam -lm 2>err &&
+    "$cc" $flags -shared -fPIC "$root/tests/fake_camera.c" -o fake.so -ldl 2>>err ||
+    { skip 'the played camera cannot be built here'; return; }
+  clip --bpm 72 --seconds 24
+  raw yuyv422 clip.yuyv
+  # play WHAT_GOES_WRONG ARG...
+  play() {
+    : > log
+    FAKE_CLIP=clip.yuyv FAKE_LOG=log FAKE_DOES=$1 LD_PRELOAD=$PWD/fake.so \
+      ./webcam --device /dev/fake0 --face "$box" --json "${@:2}" > out 2> err < /dev/null; rc=$?
+  }
+  play nothing --seconds 15; measured 'camera' 72
+  [ "$(tr '\n' ' ' < log)" = 'on control exposure 1 control white 0 control white 1 control exposure 3 off ' ]
+  ok $? '... exposure and white balance are held, and given back at the end'
+  play nothing --seconds 15 --no-lock; [ "$(tr '\n' ' ' < log)" = 'on off ' ]; ok $? '... and left alone with --no-lock'
+  play nothing --list; [ $rc -eq 0 ] && grep -q '^YUYV .*160 x 120 .*30.00 fps$' out && grep -q 'H264.*not read' out; ok $? '--list'
+  play nothing; [ $rc -eq 1 ] && near 72 && grep -q 'unplugged after' err && grep -q off log; ok $? 'unplugged: what came is measured, exit 1'
+  play errors --seconds 15; [ $rc -eq 0 ] && near 72 && grep -q '^webcam: 9 damaged' err; ok $? 'damaged frames are left out and counted'
+  play gaps --seconds 15; [ $rc -eq 0 ] && near 72 && grep -q ' 12 lost' err; ok $? 'frames that the driver skipped are counted'
+  play busy; refused 1 'a busy camera'
+  play io; [ $rc -eq 1 ] && grep -q 'only errors' err && grep -q off log; ok $? 'a camera of errors alone'
+  play silent; [ $rc -eq 1 ] && grep -q 'no frame' err; ok $? 'a silent camera'
 }
 
 # ---- what must be refused, or survived -----------------------------------------------------------
