@@ -38,5 +38,15 @@ else
   between "$(row finger-welltory test)" 0 5; check $? 'finger-welltory, test: MAE at most 5 bpm'
   between "$(row finger-welltory train)" 0 2.6; check $? 'finger-welltory, training: MAE at most 2.6 bpm'
 fi
+if [ ! -d "$data/finger-welltory" ]; then skip "variability: no $data/finger-welltory"
+elif ! command -v python3 >/dev/null; then skip "variability: no python3"
+else
+  table=$(tests/real_hrv.py "$data"); check $? 'variability: the table is made'
+  echo "$table"
+  mae() { printf '%s\n' "$table" | awk -F ' *\\| *' -v split_="$1" -v column="$2" '$2 == split_ && $3 == "**MAE**" { print $column + 0 }'; }
+  between "$(mae test 6)" 0 8; check $? 'variability, test: mean interval within 8 ms'
+  between "$(mae test 7)" 0 8; check $? 'variability, test: SDNN within 8 ms'
+  between "$(mae train 8)" 0 16; check $? 'variability, training: RMSSD within 16 ms'
+fi
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ $failed -eq 0 ]
