@@ -783,12 +783,13 @@ RPPG_DEF size_t rppg_beats_work(size_t n);
    count    out  beats written; 0 for a constant
    work     tmp  [rppg_beats_work(n)]  any content
 
-   Method: period by autocorrelation of 10 s pieces, peaks in a band around it no nearer than half a
-   period (so a dicrotic notch is none), those below a fifth of the median prominence left out, the
-   steepest rise before each in the wave below its fifth harmonic; then each beat is moved to where
-   it matches the mean of all beats best, twice (not below 8 samples a beat).
+   Method: period by autocorrelation of 10 s pieces, peaks in the octave on either side of it (where
+   a dicrotic notch is none), those below a fifth of the median prominence left out, the steepest
+   rise before each in the wave below its fifth harmonic; then each beat is moved to where it
+   matches the mean of all beats best, twice (not below 8 samples a beat), and those that end up
+   nearer than 0.3 periods to the one before are dropped.
    Returns RPPG_OK; RPPG_ERR_ARG for a bound above; RPPG_ERR_DATA if n is too small or a sample is
-   not finite (outputs untouched). Exact. Cost: about 200 operations a sample at 30 Hz.           */
+   not finite (outputs untouched). Exact. Cost: 37 us for 10 s at 30 Hz on a 3 GHz core.          */
 RPPG_DEF rppg_status rppg_beats(const float *wave, size_t n, double rate_hz,
                                 const rppg_beats_config *cfg, double *t_s, float *quality,
                                 size_t cap, size_t *count, double *work);
@@ -868,7 +869,7 @@ RPPG_DEF size_t rppg_hrv_work(size_t n);
    left of the measured variance less what a timing error of 0.15 frames puts into it, and of the
    duration (0.5 at the minimum, 1 from 5 minutes; not for the rate).
    Returns RPPG_OK; RPPG_ERR_ARG for a NULL or fps; RPPG_ERR_DATA for bad times (out untouched).
-   Exact. Cost: O(n), and from 1 minute some 150 sines a beat.                                    */
+   Exact. Cost: O(n), and from 1 minute some 430 sines a beat (1.6 ms for 5 minutes).             */
 RPPG_DEF rppg_status rppg_hrv_measure(const double *t_s, const uint8_t *mark, size_t n, double fps,
                                       rppg_hrv *out, double *work);
 
@@ -979,7 +980,7 @@ RPPG_DEF size_t rppg_respiration_work(size_t n, double rate_hz);
    pulses that do not breathe on a strong drift, one in eight exceeds it at 30 s and none at 60 s:
    prefer a minute. Tested on drawn waves alone; the parts were sines there.
    Returns RPPG_OK; RPPG_ERR_ARG for a bound above; RPPG_ERR_DATA if n is too small or a sample is
-   not finite (out untouched). Exact. Cost: some 300000 sines for 60 s.                           */
+   not finite (out untouched). Exact. Cost: 85000 sines for 60 s (1.4 ms on a 3 GHz core).        */
 RPPG_DEF rppg_status rppg_respiration(const float *wave, size_t n, double rate_hz,
                                       const rppg_resp_config *cfg, rppg_resp *out, double *work);
 
@@ -5001,20 +5002,10 @@ static void rppg__band(const float *x, size_t n, double rate_hz, double lo_hz, d
   rppg_dsp_filtfilt(&sos, x, n, y, work);
 }
 
-/* Holds y within 2.5 times the median of its size, so that no artefact outweighs all beats. */
-static void rppg__limit(float *y, size_t n, double *work)
-{
-  double most;
-  size_t i;
-  for (i = 0; i < n; i++) work[i] = rppg__abs((double)y[i]);
-  most = 2.5 * rppg__median(work, n);
-  for (i = 0; i < n; i++)
-    y[i] = (double)y[i] > most ? (float)most : (double)y[i] < -most ? (float)-most : y[i];
-}
-
 /* Period in samples, between lo and hi, 0 if there is none: where the autocorrelation peaks, and
    stands highest above what it is at half the lag. Two periods do not: their half is a peak; half a
-   period does not, unless every second beat is another. Pieces of 10 s each count the same.
+   period does not, unless every second beat is another. Pieces of 10 s each count the same, so that
+   an artefact spoils one alone.
    *rhythm: the autocorrelation there. work [n + 64] */
 static double rppg__period(const float *y, size_t n, double rate_hz, double lo, double hi,
                            double *work, double *rhythm)
@@ -5203,23 +5194,19 @@ static size_t rppg__beats(const float *wave, size_t n, double rate_hz, const rpp
   float *height = (float *)(rest + (n + 1) / 2);
   double *tmp = rest + (n + 1) / 2 + (n + 3) / 4; /* (n + 1) / 2 */
   double *mean = tmp + (n + 1) / 2;     /* a period, at most 2 n / 3 */
-  rppg_dsp_peaks_config pc;
   double period, rhythm, hz, median, most = 0.0;
   size_t found, i, k;
   for (i = 0; i < n; i++)
     if (rppg__abs((double)wave[i]) > most) most = rppg__abs((double)wave[i]);
   rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, wave, n, y);
   rppg__band(y, n, rate_hz, 0.8 * cfg->bpm_min / 60.0, 1.2 * cfg->bpm_max / 60.0, z, rest);
-  rppg__limit(z, n, rest);
   period = rppg__period(z, n, rate_hz, 60.0 * rate_hz / cfg->bpm_max,
                         60.0 * rate_hz / cfg->bpm_min, rest, &rhythm);
   if (!(period > 0.0)) return 0;
   hz = rate_hz / period;
   rppg__band(y, n, rate_hz, 0.5 * hz, 2.0 * hz, z, rest);
   rppg__band(y, n, rate_hz, 0.4 * hz, 5.0 * hz, y, rest);
-  memset(&pc, 0, sizeof pc);
-  pc.distance = (size_t)(0.5 * period);
-  found = rppg_dsp_peaks(z, n, &pc, at, height);
+  found = rppg_dsp_peaks(z, n, NULL, at, height);
   if (!found) return 0;
   for (i = 0; i < found; i++) tmp[i] = (double)height[i];
   median = rppg__median(tmp, found);

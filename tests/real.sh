@@ -56,5 +56,15 @@ else
   figure 'all of these' contact 15 ece 0 0.08
   figure 'all of these' contact 15 sure_of_good 85 100
 fi
+if [ ! -d "$data/finger-welltory" ]; then skip "variability: no $data/finger-welltory"
+elif ! command -v python3 >/dev/null; then skip "variability: no python3"
+else
+  table=$(tests/real_hrv.py "$data"); check $? 'variability: the table is made'
+  echo "$table"
+  mae() { printf '%s\n' "$table" | awk -F ' *\\| *' -v split_="$1" -v column="$2" '$2 == split_ && $3 == "**MAE**" { print $column + 0 }'; }
+  between "$(mae test 6)" 0 8; check $? 'variability, test: mean interval within 8 ms'
+  between "$(mae test 7)" 0 8; check $? 'variability, test: SDNN within 8 ms'
+  between "$(mae train 8)" 0 16; check $? 'variability, training: RMSSD within 16 ms'
+fi
 echo "$passed passed, $failed failed$([ $skipped -eq 0 ] || echo ", $skipped skipped")"
 [ $failed -eq 0 ]
