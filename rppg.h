@@ -73,8 +73,6 @@
                         10.1109/TBME.2016.2609282
      [deHaan2013]       Robust pulse rate from chrominance-based rPPG, IEEE TBME 60(10), CHROM and
                         the SNR, 10.1109/TBME.2013.2266196
-     [deHaan2014]       Improved motion robustness of remote-PPG by using the blood volume pulse
-                        signature, Physiol. Meas. 35(9), 10.1088/0967-3334/35/9/1913
      [Verkruysse2008]   Remote plethysmographic imaging using ambient light, Opt. Express 16(26),
                         GREEN, 10.1364/OE.16.021434
      [deHaan2014]       Improved motion robustness of remote-PPG by using the blood volume pulse
@@ -89,8 +87,8 @@
      [Lewandowska2011]  Measuring pulse rate with a webcam, FedCSIS 2011, PCA
      [Wang2016]         A novel algorithm for remote photoplethysmography: spatial subspace
                         rotation, IEEE TBME 63(9), 2SR, 10.1109/TBME.2015.2508602
-     [Wang2018]         Full video pulse extraction, Biomed. Opt. Express 9(8): no detector, the frame
-                        weighs itself, there by colour, here by place, 10.1364/BOE.9.003898
+     [Wang2018]         Full video pulse extraction, Biomed. Opt. Express 9(8): no detector, the
+                        frame weighs itself, there by colour, here by place, 10.1364/BOE.9.003898
      [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range
      [BT2020] [BT2100]  the same; full range of 10 bits
      [ChaiNgan1999]     Face segmentation using skin-color map in videophone applications, IEEE
@@ -992,7 +990,7 @@ RPPG_DEF rppg_status rppg_respiration(const float *wave, size_t n, double rate_h
    power, make one signal over the whole window, past included (after the idea of [Wang2018]). What
    swings in brightness apart from its pulse is no skin: a lamp, a thing that moves.
    People must keep their cells for most of a window: this replaces a detector for somebody before
-   a screen, in a bed, in a seat, not for walkers. A face should cover two by two cells or more.   */
+   a screen, in a bed, in a seat, not for walkers. A face should cover two by two cells or more.  */
 
 /* What rppg_push takes in place of a face box when rppg_config.auto_cells is not 0. */
 #define RPPG_FACE_AUTO ((const rppg_rect *)(uintptr_t)64)
@@ -1005,7 +1003,7 @@ typedef struct rppg_person {
   rppg_rect box;        /* around the cells, pixels */
   size_t cells;         /* how many */
   double evidence;      /* coherence of the best 3 x 3 cells: 0..9, noise about 0.5 */
-  double glare;         /* light at this rate that is no blood, over the pulse: above 1.1 not to be
+  double glare;         /* light at this rate that is no blood, over the pulse: above 0.9 not to be
                            believed, a pattern that moves or a lamp */
   rppg_result result;   /* of the last search */
   double trust, standing, track_bpm, track_var, track_s; /* private, as all that follow */
@@ -6218,19 +6216,18 @@ static size_t rppg__find_group(rppg_finder *f, size_t seed, size_t bin, size_t m
   return count;
 }
 
-/* Brightness of the group's cells, each for itself, at its rate, as far as it does not go with the
-   blood, over the swing of the pulse. Blood darkens every cell alike, by about as much as it
-   colours it: 0 to 0.8 in faces. A pattern that moves darkens here and brightens there, a lamp
-   brightens: 1.3 to 3 and 20 (renderings and a nodding photograph). f->sum is lost.              */
-static double rppg__find_glare(rppg_finder *f, size_t m, const float *weight)
+/* Powers at a bin, each cell of a group for itself, into f->part: of the brightness and the pulse,
+   and into f->phase what they have in common; or, aside, just the brightness, where it is less than
+   what is there. f->sum and the tables are lost.                                                 */
+static void rppg__find_light(rppg_finder *f, size_t m, size_t bin, const float *weight, int aside)
 {
-  double light = 0.0, pulse = 0.0, both = 0.0, rest;
   size_t i, k;
+  rppg__find_tables(f, bin, m);
   for (i = 0; i < f->cells; i++) {
     const float *mean = f->mean + 3 * i;
-    const double w = (double)weight[i];
-    double re, im, p_re, p_im;
-    if (!(w > 0.0)) continue;
+    float *part = f->part + 3 * i;
+    double re, im, p_re, p_im, light, norm;
+    if (!(weight[i] > 0.0f)) continue;
     for (k = 0; k < m; k++) {
       const uint16_t *at = f->colour + ((f->total - m + k) % f->n) * 3 * f->cells + 3 * i;
       f->sum[k] = ((float)at[0] / mean[0] + (float)at[1] / mean[1] + (float)at[2] / mean[2]) *
@@ -6238,17 +6235,76 @@ static double rppg__find_glare(rppg_finder *f, size_t m, const float *weight)
     }
     rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, f->sum, m, f->sum);
     rppg__find_phasor(f, f->sum, m, &re, &im);
+    light = (re * re + im * im) / (double)bin; /* the tables have its root */
+    if (aside) {
+      if (light < (double)part[1]) part[1] = (float)light;
+      continue;
+    }
     rppg__find_phasor(f, f->wave + i * f->n, m, &p_re, &p_im);
-    p_re *= (double)f->norm[i];
-    p_im *= (double)f->norm[i];
-    light += w * w * (re * re + im * im);
-    pulse += w * w * (p_re * p_re + p_im * p_im);
-    both += w * w * (re * p_re + im * p_im);
+    norm = (double)f->norm[i];
+    part[0] = (float)light;
+    part[1] = 1e30f;
+    part[2] = (float)(norm * norm * (p_re * p_re + p_im * p_im) / (double)bin);
+    f->phase[i] = (float)(norm * (re * p_re + im * p_im) / (double)bin);
+  }
+}
+
+/* Amplitude of the brightness of the whole frame, over its mean, at a bin. f->sum and the tables
+   are lost.                                                                                      */
+static double rppg__find_lamp(rppg_finder *f, size_t m, size_t bin)
+{
+  double re, im, mean = 0.0;
+  size_t i, k;
+  if (bin < 2 * f->est.fft_n / m) return 0.0; /* slower than the window tells */
+  for (k = 0; k < m; k++) {
+    const uint16_t *row = f->colour + ((f->total - m + k) % f->n) * 3 * f->cells;
+    uint32_t sum = 0; /* 3 * 1024 * 65535 < 2^32 */
+    for (i = 0; i < 3 * f->cells; i++) sum += row[i];
+    f->sum[k] = (float)sum;
+    mean += (double)sum / (double)m;
+  }
+  if (!(mean > 0.0)) return 0.0;
+  rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, f->sum, m, f->sum);
+  rppg__find_tables(f, bin, m);
+  rppg__find_phasor(f, f->sum, m, &re, &im);
+  return rppg__sqrt((re * re + im * im) / (double)bin) / mean;
+}
+
+/* Brightness at the rate of a group, as far as it neither goes with the blood nor is as strong at
+   other rates, over the swing of the pulse. Blood darkens every cell alike, by about as much as it
+   colours it. A pattern that moves darkens here and brightens there, a lamp brightens. No cell
+   counts more than twice its pulse, for those at the edges of a head that moves. A lamp of half or
+   a third of the rate counts by its square or cube: colours over means are not linear in it. Faces at rest up to 0.5, a photograph that nods 1.1 to 1.5, lamps more.                              */
+static double rppg__find_glare(rppg_finder *f, size_t m, size_t bin, const float *weight)
+{
+  const size_t side = 2 * f->est.fft_n / m; /* the first zero of the Hann window */
+  double rest = 0.0, pulse = 0.0, sum = 0.0, share = 0.0, a, b;
+  size_t i;
+  rppg__find_light(f, m, bin, weight, 0);
+  rppg__find_light(f, m, bin + side, weight, 1);
+  if (bin > side) rppg__find_light(f, m, bin - side, weight, 1);
+  for (i = 0; i < f->cells; i++) {
+    const double w = (double)weight[i] * (double)weight[i];
+    if (!(w > 0.0)) continue;
+    sum += w;
+    pulse += w * (double)f->part[3 * i + 2];
+    share += w * (double)f->phase[i];
   }
   if (!(pulse > 0.0)) return 0.0;
-  if (both < 0.0) both = 0.0; /* our pulses rise with green, as brightness does */
-  rest = light - both / pulse * both;
-  return rppg__sqrt(rest > 0.0 ? rest / pulse : 0.0);
+  share /= pulse; /* of the blood in brightness: both rise with green */
+  share = share < 0.0 ? 0.0 : share > 1.2 ? 1.2 : share;
+  for (i = 0; i < f->cells; i++) {
+    const double w = (double)weight[i] * (double)weight[i], own = (double)f->part[3 * i + 2];
+    double light;
+    if (!(w > 0.0)) continue;
+    light = (double)f->part[3 * i] - 2.0 * share * (double)f->phase[i] + share * share * own;
+    light -= (double)f->part[3 * i + 1];
+    rest += w * (light < 4.0 * own ? light : 4.0 * own);
+  }
+  a = rppg__find_lamp(f, m, bin / 2);
+  b = rppg__find_lamp(f, m, bin / 3);
+  return (a * a + b * b * b) / rppg__sqrt(pulse / sum) +
+         rppg__sqrt(rest > 0.0 ? rest / pulse : 0.0);
 }
 
 /* Smallest box around the cells that matter. */
@@ -6381,7 +6437,7 @@ static void rppg__find(rppg_finder *f)
     p->weight = weight;
     p->cells = count;
     p->evidence = evidence;
-    p->glare = rppg__find_glare(f, m, weight);
+    p->glare = rppg__find_glare(f, m, bin, weight);
     p->box = rppg__find_box(f, weight);
     p->reasons = evidence < enough ? (unsigned)RPPG_FLAG_NOISE : 0u;
     p->trust = 1.0 / (1.0 + rppg__exp(-4.0 * (evidence - enough)));
@@ -6392,8 +6448,8 @@ static void rppg__find(rppg_finder *f)
       p->trust *= 0.2;
       continue;
     }
-    if (p->glare > 1.1) p->reasons |= RPPG_FLAG_FLICKER;
-    p->trust /= 1.0 + rppg__exp(6.0 * (p->glare - 1.1));
+    if (p->glare > 0.9) p->reasons |= RPPG_FLAG_FLICKER;
+    p->trust /= 1.0 + rppg__exp(6.0 * (p->glare - 0.9));
   }
   rppg__find_names(f, old, n_old, bank);
   f->bank = !f->bank;

@@ -43,6 +43,9 @@ truth() { awk -F, 'NR > 1 { s += $2; n++ } END { print s / n }' truth.csv; }
 # measured WHAT BPM TOLERANCE
 measured() { near "$2" "$3"; ok $? "$1: $(value hr_bpm) bpm, true $2, confidence $(value confidence)"; }
 
+# sure WHAT BPM TOLERANCE: the same, with a confidence to be believed
+sure() { near "$2" "$3" && awk -v c="$(value confidence)" 'BEGIN { exit !(c > 0.5) }'; ok $? "$1: $(value hr_bpm) bpm, true $2, confidence $(value confidence)"; }
+
 # refused RC WHAT: that exit status, one clear line on standard error, and no summary.
 refused() {
   [ $rc -eq "$1" ] && [ "$(wc -l < err)" -eq 1 ] && ! has_summary
@@ -136,6 +139,32 @@ good() {
   cut -d, -f1,3 t.csv > ty.csv; run hr_trace --json ty.csv; measured 'hr_trace t,y' 66 1
   cut -d, -f3 t.csv > wave.csv; run hr_trace --json --wave --fps 30 wave.csv; measured 'hr_trace --wave' 66 1
   trace crlf.csv 66 30 30; sed 's/$/\r/' crlf.csv > t2.csv; run hr_trace --json t2.csv; measured 'hr_trace with CRLF' 66 1
+
+  # No face box: off the centre, small, moving, dark; two people; nobody.
+  for clip in '66 --head 0.25,0.4,0.2' '78 --head 0.7,0.4,0.15' '90 --motion 2' '97 --skin 6 --head 0.6,0.45,0.3'; do
+    # shellcheck disable=SC2086
+    clip auto.y4m --seconds 14 --bpm $clip; run hr_video --face auto --json auto.y4m
+    sure "hr_video --face auto, --bpm $clip" "$(truth)" 1.5
+  done
+  cp out first; run hr_video --json auto.y4m; cmp -s out first; ok $? 'hr_video without --face searches'
+  json 'hr_video --face auto'
+  run hr_video auto.y4m; grep -q 'face [0-9]*,[0-9]*,[0-9]*,[0-9]*$' out; ok $? 'hr_video prints the box that it found'
+  clip a.y4m --seconds 14 --bpm 60; clip b.y4m --seconds 14 --bpm 84 --seed 2 --skin 4
+  if command -v ffmpeg >/dev/null; then
+    ffmpeg -nostdin -v error -i a.y4m -i b.y4m -filter_complex hstack -pix_fmt yuv420p two.y4m; run hr_video --json two.y4m
+    for bpm in 60 84; do
+      grep -E '"(summary|whole_clip)":true' out | grep -o '"hr_bpm":[0-9.]*' |
+        awk -F: -v b=$bpm '$2 - b < 1 && b - $2 < 1 { n++ } END { exit n != 1 }'
+      ok $? "hr_video, two people: $bpm bpm"
+    done
+    [ "$(grep -c '"summary":true' out)" -eq 1 ] && tail -n 1 out | grep -q '"summary":true'; ok $? 'one summary, the last line'
+  else skip 'two people: no ffmpeg'; fi
+  rm -f a.y4m b.y4m two.y4m
+  for clip in '--pulse 0' '--pulse 0 --motion 3' '--pulse 0 --flicker 1.2:1' '--pulse 0 --noise 20'; do
+    # shellcheck disable=SC2086
+    clip auto.y4m --seconds 14 $clip; run hr_video --json auto.y4m
+    awk -v c="$(value confidence)" 'BEGIN { exit !(c != "" && c < 0.3) }'; ok $? "hr_video, $clip: confidence $(value confidence)"
+  done
 
   # Cut off in the middle of a frame: measured up to there, and said.
   head -c $(($(wc -c < demo.y4m) * 3 / 5 + 1000)) demo.y4m > cut.y4m

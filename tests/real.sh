@@ -26,6 +26,10 @@ else
             build/hr_video --face 85,60,350,420 --json - | tail -n 1)
   between "$(key hr_bpm "$summary")" 52 54; check $? "face: 53 +- 1 bpm: $summary"
   between "$(key confidence "$summary")" 0.5 1; check $? 'face: confidence above 0.5'
+  summary=$(ffmpeg -nostdin -v error -i "$data/face/face.mp4" -f yuv4mpegpipe - |
+            build/hr_video --face auto --json - | tail -n 1)
+  between "$(key hr_bpm "$summary")" 52 54 && between "$(key confidence "$summary")" 0.5 1
+  check $? "face, without a box: 53 +- 1 bpm, confidence above 0.5: $summary"
 fi
 
 python=${PYTHON:-build/tools-venv/bin/python}
