@@ -990,6 +990,47 @@ RPPG__SUB(void, rppg__any)(uint8_t *dst, const uint8_t *a, const uint8_t *b, int
   *count = rppg__vu_add(*count, rppg__vu_add(odd, rppg__vu_sub(sum, rppg__vu_shl(odd, 8))));
 }
 
+/* Cells of one byte and one pixel, at least a vector of them in a row: as rppg__masked. */
+RPPG__FN(uint32_t, rppg__masked_bytes)(const rppg__masking *m, int rows, uint32_t total[16])
+{
+  enum { W = RPPG__VU };
+  const rppg__vu zero = rppg__vu_zero(), one = rppg__vu_all(1);
+  rppg__vu all = zero, odd = zero, high, even, sum = zero, count = zero;
+  uint32_t lane[W / 4], set = 0;
+  const int each = m->n / W + 1; /* additions to 16 bits a row; 257 fit */
+  int r, i, used = 0;
+  for (r = 0; r < rows; r++) {
+    const uint8_t *src = m->src + r * m->stride, *mask = m->a + r * m->mask_stride;
+    rppg__vu bytes = zero;
+    for (i = 0; i < m->n; i += W) {
+      const int at = i + W <= m->n ? i : m->n - W; /* the last one may overlap: only the rest counts */
+      rppg__vu x = rppg__vu_set(rppg__vu_load(mask + at)), y;
+      if (at != i) x = rppg__vu_and(x, rppg__vu_set(rppg__vu_load(m->first + 64 - (i - at))));
+      y = rppg__vu_and(x, rppg__vu_load(src + at));
+      all = rppg__vu_add(all, y);
+      odd = rppg__vu_add(odd, rppg__vu_odd(y));
+      bytes = rppg__vu_add(bytes, rppg__vu_and(x, one));
+    }
+    high = rppg__vu_odd(bytes);
+    count = rppg__vu_add(count, rppg__vu_add(high, rppg__vu_sub(bytes, rppg__vu_shl(high, 8))));
+    used += each;
+    if (used + each > 257 || r == rows - 1) { /* as in rppg__block, but all in one */
+      even = rppg__vu_sub(all, rppg__vu_shl(odd, 8));
+      high = rppg__vu_shr(even, 16);
+      sum = rppg__vu_add(sum, rppg__vu_add(high, rppg__vu_sub(even, rppg__vu_shl(high, 16))));
+      high = rppg__vu_shr(odd, 16);
+      sum = rppg__vu_add(sum, rppg__vu_add(high, rppg__vu_sub(odd, rppg__vu_shl(high, 16))));
+      all = odd = zero;
+      used = 0;
+    }
+  }
+  rppg__vu_store(lane, sum);
+  for (i = 0; i < W / 4; i++) total[0] += lane[i];
+  rppg__vu_store(lane, count);
+  for (i = 0; i < W / 4; i++) set += (lane[i] & 0xffff) + (lane[i] >> 16);
+  return set;
+}
+
 /* Adds the set cells of rows <= 256 to total[i], where i modulo `bytes` is the place in the cell.
    Returns the number of set cells. */
 RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t total[16])
@@ -1007,6 +1048,7 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
   const int each = n / (RPPG__Q * step) + 1; /* additions to 16 bits a row; 257 fit */
   int used = 0;
 #endif
+  if (bytes == 1 && pixels == 1 && n >= W) return RPPG__CALL(rppg__masked_bytes)(m, rows, total);
   for (r = 0; r < rows; r++) {
     const uint8_t *src = m->src + r * m->stride, *at = set;
     const uint8_t *a = m->a + r * m->mask_stride, *c = m->b + r * m->mask_stride;
