@@ -1091,6 +1091,26 @@ RPPG_DEF void rppg_finder_reset(rppg_finder *f);
    whole frame, flag RPPG_FLAG_NO_FACE, with no confidence worth the name.                        */
 RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n);
 
+/* ---- several cameras ------------------------------------------------------------------------- */
+
+/* One rate from several sensors that watch the same person: an RGB and an infrared camera, two
+   cameras, a face and a hand. Each sensor has a session of its own, whatever its frame rate, method
+   and format; at any moment their estimates meet here. A source that is sure outvotes one that is
+   not, agreement makes sure, and a source that is lost (dark, turned away) costs nothing.
+
+   r       in   [n]   estimates of the same moment; leave out the sessions that had none
+   n       in   1 <= n <= 16
+   out     out  the rate of the sources that agree, weighed by their confidence; the posterior
+                probability of that agreement as confidence; flags that all of them share
+   weight  out  [n]   share of each source in the rate, sum 1; may be NULL
+
+   Naive Bayes over the groups of estimates that lie within 5 bpm of each other, and over "none of
+   them": a right source is right with its confidence, a wrong one lies anywhere in the band, though
+   near another wrong one with probability 1/5, since motion and light reach all cameras.
+   One estimate alone comes out as it went in. Returns RPPG_OK; RPPG_ERR_ARG for a bad n or NULL.
+   Exact. Cost: O(n^2).                                                                           */
+RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out, float *weight);
+
 #ifdef __cplusplus
 }
 #endif
@@ -4881,12 +4901,12 @@ static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double 
    training recordings and on what is rendered over them; not set by hand.                         */
 /* rppg_tools calibrate: begin */
 static const double rppg__evidence_weight[3][2][RPPG__EVIDENCE + 1] = {
-  { { 3.4906, -1.2127, 2.2969, 2.0781, 0.6942, 0.0000, 0.0000, -0.4483 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.5061, -4.2414, 2.2988 } },
-  { { 4.3129, -0.8022, 2.2047, 0.0000, 0.4522, 0.0000, 0.0000, 0.2697 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.9488, -6.3947, 3.1136 } },
-  { { 6.6140, -0.4979, 3.7508, 0.0000, 0.5363, 0.0000, 0.0000, 0.8767 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.5379, 0.0000, 3.1190 } }
+  { { 3.5572, -1.1329, 2.3118, 1.6647, 0.6432, 0.0000, 0.0000, -0.2788 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.4699, -4.1966, 2.2409 } },
+  { { 4.3170, -0.7923, 2.1376, 0.0000, 0.4597, 0.0000, 0.0000, 0.3734 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.9612, -6.4147, 3.1252 } },
+  { { 6.7201, -0.8705, 3.3787, 0.0000, 0.5629, 0.0000, 0.0000, 1.5370 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.4920, 0.0000, 3.0961 } }
 };
 /* rppg_tools calibrate: end */
 
@@ -6628,6 +6648,65 @@ RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
 {
   if (s->finder) rppg__auto_window(s);
   return rppg__estimate(s, out);
+}
+
+/* ---- several cameras ------------------------------------------------------------------------- */
+
+#define RPPG__MAX_SOURCES 16
+
+/* Whether two estimates tell the same rate. */
+static int rppg__agree(const rppg_result *a, const rppg_result *b)
+{
+  return rppg__abs(a->hr_bpm - b->hr_bpm) <= 5.0;
+}
+
+/* Confidence kept off 0 and 1, where nothing could outvote it. */
+static double rppg__doubtable(double c) { return c < 0.001 ? 0.001 : c > 0.999 ? 0.999 : c; }
+
+/* Odds of "the sources that agree with r[k] are right, the others wrong" over "all are wrong". */
+static double rppg__group_odds(const rppg_result *r, size_t n, size_t k)
+{
+  double odds = 0.2; /* the first of a group agrees with itself for nothing */
+  size_t i;
+  for (i = 0; i < n; i++)
+    if (rppg__agree(&r[i], &r[k])) {
+      const double c = rppg__doubtable(r[i].confidence);
+      odds *= c / (1.0 - c) / 0.2;
+    }
+  return odds;
+}
+
+RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out, float *weight)
+{
+  double best_odds = 0.0, all = 1.0, sum = 0.0; /* all: odds of every group and of none */
+  rppg_result f;
+  size_t i, k, best = 0;
+  if (!r || !out || n < 1 || n > RPPG__MAX_SOURCES) return RPPG_ERR_ARG;
+  for (k = 0; k < n; k++) {
+    const double odds = rppg__group_odds(r, n, k);
+    if (odds > best_odds) {
+      best_odds = odds;
+      best = k;
+    }
+  }
+  for (k = 0; k < n; k++) /* the rivals of the best group, each once or as often as it has members */
+    if (!rppg__agree(&r[k], &r[best])) all += rppg__group_odds(r, n, k);
+  all += best_odds;
+  f = r[best];
+  f.hr_bpm = f.tracked_bpm = f.snr_db = 0.0;
+  for (i = 0; i < n; i++)
+    if (rppg__agree(&r[i], &r[best])) sum += rppg__doubtable(r[i].confidence);
+  for (i = 0; i < n; i++) {
+    const double w = rppg__agree(&r[i], &r[best]) ? rppg__doubtable(r[i].confidence) / sum : 0.0;
+    f.hr_bpm += w * r[i].hr_bpm;
+    f.tracked_bpm += w * r[i].tracked_bpm;
+    f.snr_db += w * r[i].snr_db;
+    if (w > 0.0) f.flags &= r[i].flags;
+    if (weight) weight[i] = (float)w;
+  }
+  f.confidence = n == 1 ? r[0].confidence : best_odds / all;
+  *out = f;
+  return RPPG_OK;
 }
 
 /* ---- pop ------------------------------------------------------------------------------------- */
