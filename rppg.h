@@ -6374,7 +6374,8 @@ static double rppg__find_lamp(rppg_finder *f, size_t m, size_t bin)
    other rates, over the swing of the pulse. Blood darkens every cell alike, by about as much as it
    colours it. A pattern that moves darkens here and brightens there, a lamp brightens. No cell
    counts more than twice its pulse, for those at the edges of a head that moves. A lamp of half or
-   a third of the rate counts by its square or cube: colours over means are not linear in it. Faces at rest up to 0.5, a photograph that nods 1.1 to 1.5, lamps more.                              */
+   a third of the rate counts by its square or cube: colours over means are not linear in it.
+   Faces at rest up to 0.5, a photograph that nods 1.1 to 1.5, lamps more.                        */
 static double rppg__find_glare(rppg_finder *f, size_t m, size_t bin, const float *weight)
 {
   const size_t side = 2 * f->est.fft_n / m; /* the first zero of the Hann window */

@@ -555,6 +555,7 @@ static void test_clock(void)
   }
   CHECK(i == 250, "jitter and losses are accepted");
   found(&s, "jitter and losses");
+  CHECK(people(&n)->result.t_s > 8.0 && people(&n)->result.t_s < 10.1, "time counts from the first frame");
   CHECK(rppg_finder_push(&finder, &f, t) == RPPG_ERR_DATA, "time that stands");
   people(&n);
   CHECK(n > 0, "loses nothing");
