@@ -552,7 +552,7 @@ typedef struct rppg_moments { uint64_t sum[3], product[6]; uint32_t count; } rpp
    Returns RPPG_OK, an error of rppg_frame_check, RPPG_ERR_ARG for a NULL with n > 0, or
    RPPG_ERR_UNSUPPORTED for the other formats: where chroma has fewer samples than luma, their
    products depend on how it is interpolated.
-   Exact. Cost: about five times that of rppg_roi_sums, each rectangle by itself. 2 KB of stack.  */
+   Exact. Cost: about ten times that of rppg_roi_sums, each rectangle by itself. 8 KB of stack.   */
 RPPG_DEF rppg_status rppg_roi_moments(const rppg_frame *frame, const rppg_rect *rois, size_t n,
                                       rppg_moments *out);
 

@@ -434,6 +434,8 @@ static void start(const options *o, const rppg_frame *f, rppg_session *s)
   if (search(o, f)) cfg.auto_cells = RPPG_AUTO_CELLS;
   if (f->format == RPPG_GRAY8 && cfg.method != RPPG_GREEN && cfg.method != RPPG_NIR && cfg.method != RPPG_CONTACT)
     die(EXIT_USAGE, "a grey video has no colours: only --method green or nir fits");
+  if (cfg.method == RPPG_2SR && f->format != RPPG_RGB24)
+    die(EXIT_USAGE, "--method 2sr needs RGB: numbered images, not Y4M");
   start_session(s, &cfg);
 }
 

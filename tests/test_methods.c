@@ -363,6 +363,26 @@ static void test_moments_large(void)
   CHECK(bad == 0, "the tallest frame, all white");
 }
 
+/* For -fsanitize=address: nothing behind the last row is read. */
+static void test_moments_edge(void)
+{
+  static uint8_t tight[64];
+  int w, bad = 0;
+  for (w = 1; w <= 16; w++) {
+    const rppg_rect r = { 0, 0, 16, 1 };
+    rppg_moments m;
+    rppg_frame f;
+    memset(&f, 0, sizeof f);
+    f.format = RPPG_RGBA;
+    f.width = w;
+    f.height = 1;
+    f.strides[0] = 4 * w;
+    f.planes[0] = tight + 64 - 4 * w;
+    bad += rppg_roi_moments(&f, &r, 1, &m) != RPPG_OK || moments_differ(&f, &r, &m);
+  }
+  CHECK(bad == 0, "rows that end where the memory ends");
+}
+
 static void test_moments_refusals(void)
 {
   rppg_frame f;
@@ -574,6 +594,7 @@ int main(void)
     TAP_PRINTF("# %s\n", rppg_isa_name((rppg_isa)isa));
     for (i = RPPG_RGB24; i <= RPPG_BGRA; i++) test_moments((int)i);
     test_moments_large();
+    test_moments_edge();
   }
   test_moments_refusals();
   test_2sr_refusals();
