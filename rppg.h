@@ -237,8 +237,9 @@ RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *su
 
 /* Window of BT.601 chroma, 8 bits, limited range, rounded. All zero is the window of [ChaiNgan1999],
    Cb 77..127, Cr 133..173. It holds skin of every tone, since tones differ in luma much more than
-   in chroma; but all chroma shrinks with the light, and below about a third of full exposure dark
-   skin falls under Cr 133: widen it to Cr 130 then. It also holds wood, sand and red cloth. */
+   in chroma; but all chroma shrinks with the light. Of rendered faces of six tones all of forehead
+   and cheeks passes, in half of that light 0.89 of the darkest, and all again from Cr 130: widen it
+   where faces are dark. It also holds wood, sand and red cloth. */
 typedef struct rppg_skin { int cb_min, cb_max, cr_min, cr_max; } rppg_skin;
 
 /* Sums of every channel over the pixels of a rectangle that a mask and a skin gate let pass.
@@ -507,7 +508,7 @@ RPPG_DEF size_t rppg_pulse_signal_work(const rppg_pulse_config *cfg, size_t n);
 RPPG_DEF rppg_status rppg_pulse_signal(const rppg_pulse_config *cfg, const float *rgb, size_t n,
                                        float *pulse, size_t *n_pulse, double *work);
 
-/* ---- methods that look at a whole window ------------------------------------------------------- */
+/* ---- methods that look at a whole window ----------------------------------------------------- */
 
 /* PBV, LGI, OMIT, ICA and PCA make one weight a channel from all samples that they are given, a
    session from its window. With c' = c / mean(c) - 1, a straight line taken off, the pulse is
@@ -730,7 +731,7 @@ RPPG_DEF void rppg_reset(rppg_session *s);
                   relative change, no unit; n: samples
    rppg_spectrum  its power, n bins of *bin_hz from 0 Hz to bpm_max; no unit
    rppg_rois      rectangles of the newest frame, n of them (empty ones before the first)
-   The first two return NULL and n = 0 before there is one.                                                   */
+   The first two return NULL and n = 0 before there is one.                                       */
 RPPG_DEF const float *rppg_wave(const rppg_session *s, size_t *n);
 RPPG_DEF const float *rppg_spectrum(const rppg_session *s, size_t *n, double *bin_hz);
 RPPG_DEF const rppg_rect *rppg_rois(const rppg_session *s, size_t *n);
@@ -1153,7 +1154,7 @@ typedef struct rppg__masking {
   ptrdiff_t stride, mask_stride;
   int n, room, bytes, pixels;    /* room: bytes of src that may be read */
   uint8_t *dst;                  /* NULL, or for a row with zeros where not set; 32 bytes to spare */
-  uint8_t of[16];                /* mask byte of each of 16 bytes; 255, which picks 0, past whole cells */
+  uint8_t of[16];                /* mask byte of each of 16 bytes */
   uint8_t first[128];            /* 64 zeros; 1 for the first pixel of each cell */
 } rppg__masking;
 
@@ -2617,8 +2618,7 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
     m.bytes = v.p.bytes;
     m.pixels = v.p.pixels;
     m.dst = v.packing->n ? tile : NULL;
-    for (i = 0; i < 16; i++)
-      m.of[i] = (uint8_t)(i / m.bytes < 16 / m.bytes ? i / m.bytes * m.pixels : 255);
+    for (i = 0; i < 16; i++) m.of[i] = (uint8_t)(i / m.bytes * m.pixels);
     for (i = 0; i < 128; i++) m.first[i] = i < 64 || i % m.pixels ? 0 : 1;
     chunk = m.dst ? RPPG__TILE : RPPG__TILE / m.pixels * m.bytes;
     b = rppg__cut(rect, frame, &v.p);
@@ -3278,7 +3278,7 @@ static rppg_status rppg__toolbox_chrom(double rate_hz, const float *rgb, size_t 
   return RPPG_OK;
 }
 
-/* ---- methods that look at a whole window ------------------------------------------------------- */
+/* ---- methods that look at a whole window ----------------------------------------------------- */
 
 /* A window of colours. Spectra are those under a Hann window, bins lo..hi are the band. */
 typedef struct rppg__window {
@@ -3845,7 +3845,7 @@ static rppg_status rppg__window_signal(const rppg_pulse_config *cfg, const float
   }
 }
 
-/* ---- spatial subspace rotation ----------------------------------------------------------------- */
+/* ---- spatial subspace rotation --------------------------------------------------------------- */
 
 /* Products of a byte with itself and its two neighbours to the right make all products of three
    channels; a rectangle's columns are summed row by row, then sorted by channel.                 */
@@ -3969,7 +3969,7 @@ RPPG_DEF rppg_status rppg_2sr_signal(const rppg_pulse_config *cfg, const double 
   return RPPG_OK;
 }
 
-/* ---- whole signals of every method ------------------------------------------------------------- */
+/* ---- whole signals of every method ----------------------------------------------------------- */
 
 static int rppg__signal_config_ok(const rppg_pulse_config *cfg)
 {
@@ -6720,3 +6720,27 @@ RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out,
 #endif
 #endif /* RPPG__LAST */
 #endif /* RPPG_IMPLEMENTATION */
+
+/*
+   MIT License
+
+   Copyright (c) 2026 the rppg authors
+
+   Permission is hereby granted, free of charge, to any person obtaining a copy
+   of this software and associated documentation files (the "Software"), to deal
+   in the Software without restriction, including without limitation the rights
+   to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+   copies of the Software, and to permit persons to whom the Software is
+   furnished to do so, subject to the following conditions:
+
+   The above copyright notice and this permission notice shall be included in all
+   copies or substantial portions of the Software.
+
+   THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+   IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+   FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+   AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+   LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+   OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+   SOFTWARE.
+*/

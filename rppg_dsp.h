@@ -108,7 +108,7 @@
 extern "C" {
 #endif
 
-/* ---- status ------------------------------------------------------------------------------ */
+/* ---- status ---------------------------------------------------------------------------------- */
 
 #define RPPG__STATUSES(X)                                                    \
   X(RPPG_OK, 0, "ok")                                                        \
@@ -126,7 +126,7 @@ typedef enum rppg_status {
 /* The status in words, for people; never NULL, also for a value that is none of the five. */
 RPPG_DEF const char *rppg_status_text(rppg_status status);
 
-/* ---- instruction sets ---------------------------------------------------------------------- */
+/* ---- instruction sets ------------------------------------------------------------------------ */
 
 /* The kernels exist once in the source and once per instruction set in the program. BASE is what
    the compiler was told to use (SSE2 on x86-64, NEON on aarch64, simd128 on wasm, else scalar). */
@@ -362,7 +362,7 @@ RPPG_DEF double rppg_dsp_vertex(const float *y, size_t n, size_t i, double *heig
    and NaN is -100. Exact.                                                                         */
 RPPG_DEF double rppg_dsp_db(double ratio);
 
-/* ---- filters ------------------------------------------------------------------------------------ */
+/* ---- filters --------------------------------------------------------------------------------- */
 
 #define RPPG_DSP_MAX_ORDER 8
 
@@ -463,7 +463,7 @@ RPPG_DEF void rppg_dsp_diff(const float *x, size_t n, float *y);
    Exact. Cost: two FFTs.                                                                         */
 RPPG_DEF void rppg_dsp_analytic(rppg_dsp_fft *fft, const float *x, float *out);
 
-/* ---- detrending ---------------------------------------------------------------------------------- */
+/* ---- detrending ------------------------------------------------------------------------------ */
 
 /* Takes the least-squares line (or only the mean) off; y may be x. n = 0 does nothing. Exact, O(n). */
 RPPG_DEF void rppg_dsp_detrend(rppg_dsp_detrend_kind kind, const float *x, size_t n, float *y);
@@ -481,7 +481,7 @@ RPPG_DEF void rppg_dsp_detrend(rppg_dsp_detrend_kind kind, const float *x, size_
 RPPG_DEF rppg_status rppg_dsp_smoothness(const float *x, size_t n, double lambda, float *y,
                                          double *work);
 
-/* ---- resampling ------------------------------------------------------------------------------------ */
+/* ---- resampling ------------------------------------------------------------------------------ */
 
 typedef enum rppg_dsp_interp { RPPG_DSP_LINEAR = 0, RPPG_DSP_CUBIC = 1, RPPG_DSP_PCHIP = 2 } rppg_dsp_interp;
 
@@ -503,7 +503,7 @@ RPPG_DEF rppg_status rppg_dsp_resample(const double *t, const float *x, size_t n
                                        rppg_dsp_interp kind, double t0, double dt, size_t m,
                                        float *y, double *work);
 
-/* ---- peaks and correlation --------------------------------------------------------------------------- */
+/* ---- peaks and correlation ------------------------------------------------------------------- */
 
 typedef struct rppg_dsp_peaks_config {
   float height;      /* least x at a peak; used when use_height is not 0 */
@@ -530,7 +530,7 @@ RPPG_DEF double rppg_dsp_pearson(const float *x, const float *y, size_t n);
    zero lag in the middle. max_lag < n. Exact: same bits on every ISA. Cost: O(n max_lag), SIMD.   */
 RPPG_DEF void rppg_dsp_xcorr(const float *x, const float *y, size_t n, size_t max_lag, float *r);
 
-/* ---- small dense matrices, row by row, in double --------------------------------------------------------- */
+/* ---- small dense matrices, row by row, in double --------------------------------------------- */
 
 /* Eigenvalues w, rising, and unit eigenvectors (columns of v) of a symmetric 3 x 3 matrix, by
    Jacobi rotations. Each vector's largest component is positive. Exact.                            */
@@ -562,7 +562,7 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #ifndef RPPG_DSP__BEGUN
 #define RPPG_DSP__BEGUN
 
-/* ---- platform ---------------------------------------------------------------------------------- */
+/* ---- platform -------------------------------------------------------------------------------- */
 
 #ifndef RPPG_NO_LIBM
 #  include <math.h>
@@ -624,7 +624,7 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #  define RPPG__BASE RPPG__SCALAR
 #endif
 
-/* ---- arithmetic: products and sums round separately, so every width agrees ----------------------- */
+/* ---- arithmetic: products and sums round separately, so every width agrees ------------------- */
 
 #if defined(__clang__)
 #  pragma clang fp contract(off)
@@ -638,7 +638,7 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #  pragma fp_contract(off)
 #endif
 
-/* ---- passes: the kernels for AVX-512, for AVX2, then fall through as the baseline ------------------ */
+/* ---- passes: the kernels for AVX-512, for AVX2, then fall through as the baseline ------------ */
 
 #if defined(RPPG__DISPATCH)
 #  define RPPG__TARGET_AVX512 RPPG__ATTR("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
@@ -655,7 +655,7 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #define RPPG_DSP__LAST
 #endif /* RPPG_DSP__BEGUN */
 
-/* ---- bindings: one instruction each; a floor above asks for them with RPPG__BIND ------------------- */
+/* ---- bindings: one instruction each; a floor above asks for them with RPPG__BIND ------------- */
 
 #if defined(RPPG_DSP__KERNELS) || defined(RPPG__BIND)
 #undef RPPG__BIND
@@ -778,7 +778,7 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #ifdef RPPG_DSP__KERNELS
 #undef RPPG_DSP__KERNELS
 
-/* ---- kernels, written once ---------------------------------------------------------------------------- */
+/* ---- kernels, written once ------------------------------------------------------------------- */
 
 /* Sum of a[i] * b[i]. 32 virtual lanes at every width, then a fixed tree: the same bits everywhere. */
 RPPG__FN(float, rppg_dsp__dot)(const float *a, const float *b, size_t n)
@@ -1347,7 +1347,7 @@ RPPG__FN(void, rppg_dsp__fft_merge)(const float *in, const float *w, size_t n, f
   }
 }
 
-/* ---- end of pass ---------------------------------------------------------------------------------------- */
+/* ---- end of pass ----------------------------------------------------------------------------- */
 #define RPPG__UNBIND
 #endif
 
@@ -1388,7 +1388,7 @@ RPPG__FN(void, rppg_dsp__fft_merge)(const float *in, const float *w, size_t n, f
 #ifdef RPPG_DSP__LAST
 #undef RPPG_DSP__LAST
 
-/* ---- detection: own cpuid and xgetbv, never __builtin_cpu_supports (stb issue #280) ----------------------- */
+/* ---- detection: own cpuid and xgetbv, never __builtin_cpu_supports (stb issue #280) ---------- */
 
 #if defined(RPPG__DISPATCH)
 static void rppg__cpuid(uint32_t leaf, uint32_t r[4])
@@ -1432,7 +1432,7 @@ static rppg_isa rppg__isa_detect(void)
 static rppg_isa rppg__isa_detect(void) { return RPPG_ISA_BASE; }
 #endif
 
-/* ---- dispatch ------------------------------------------------------------------------------------------------ */
+/* ---- dispatch -------------------------------------------------------------------------------- */
 
 typedef struct rppg_dsp__kernels {
   float (*dot)(const float *a, const float *b, size_t n);
@@ -1492,7 +1492,7 @@ RPPG_DEF const char *rppg_status_text(rppg_status status)
   return "not a status of rppg";
 }
 
-/* ---- memory ---------------------------------------------------------------------------------------------------- */
+/* ---- memory ---------------------------------------------------------------------------------- */
 
 /* One layout function per object serves both mem_size and init: with a NULL base it only counts,
    since the arithmetic on addresses is the same. */
@@ -1527,7 +1527,7 @@ static size_t rppg__arena_size(const rppg__arena *a)
   return (size_t)used + RPPG__ALIGN - 1;
 }
 
-/* ---- mathematics: the same bits on every machine, so nothing is asked of libm but sqrt --------------------------- */
+/* ---- mathematics: the same bits on every machine, so nothing is asked of libm but sqrt ------- */
 
 #ifdef RPPG_NO_LIBM
 /* Correctly rounded square root, one result bit a step; only for builds without libm. */
@@ -1598,7 +1598,7 @@ static void rppg__sincospi(double x, double *s, double *c)
   if ((q + 1) & 2) *c = -*c;
 }
 
-/* ---- FFT and what is built on it ------------------------------------------------------------------------------- */
+/* ---- FFT and what is built on it ------------------------------------------------------------- */
 
 /* w = scale * e^(-pi i x) */
 static void rppg_dsp__turn(double x, double scale, float *w, size_t im)
@@ -1963,7 +1963,7 @@ static int rppg__finite(double x)
   return (u >> 52 & 0x7ff) != 0x7ff;
 }
 
-/* ---- windows and spectra ------------------------------------------------------------------------------------------- */
+/* ---- windows and spectra --------------------------------------------------------------------- */
 
 /* Modified Bessel function I0 by its power series, |x| <= 100. */
 static double rppg_dsp__bessel_i0(double x)
@@ -2167,7 +2167,7 @@ RPPG_DEF double rppg_dsp_vertex(const float *y, size_t n, size_t i, double *heig
   return (double)i + shift;
 }
 
-/* ---- filters -------------------------------------------------------------------------------------------------------- */
+/* ---- filters --------------------------------------------------------------------------------- */
 
 typedef struct rppg__complex { double re, im; } rppg__complex;
 
@@ -2486,7 +2486,7 @@ RPPG_DEF void rppg_dsp_analytic(rppg_dsp_fft *fft, const float *x, float *out)
   rppg_dsp_fft_inverse(fft, out, out);
 }
 
-/* ---- detrending ------------------------------------------------------------------------------------------------------- */
+/* ---- detrending ------------------------------------------------------------------------------ */
 
 /* x - (I + lambda^2 D'D)^-1 x in place; work [3 n]; n >= 3. Equal to D'u with
    (I + lambda^2 D D') u = lambda^2 D x, which keeps its digits when lambda is large: the matrix of
@@ -2533,7 +2533,7 @@ RPPG_DEF rppg_status rppg_dsp_smoothness(const float *x, size_t n, double lambda
   return RPPG_OK;
 }
 
-/* ---- resampling ---------------------------------------------------------------------------------------------------- */
+/* ---- resampling ------------------------------------------------------------------------------ */
 
 /* Slopes of the not-a-knot cubic spline [n], as SciPy's CubicSpline; work [2 n]. */
 static void rppg_dsp__spline_slopes(const double *t, const float *x, size_t n, double *slope,
@@ -2632,7 +2632,7 @@ RPPG_DEF rppg_status rppg_dsp_resample(const double *t, const float *x, size_t n
   return RPPG_OK;
 }
 
-/* ---- peaks and correlation ----------------------------------------------------------------------------------------- */
+/* ---- peaks and correlation ------------------------------------------------------------------- */
 
 /* Height of peak i above the higher of the two lowest points between it and higher ground. */
 static float rppg_dsp__prominence(const float *x, size_t n, size_t i)
@@ -2721,7 +2721,7 @@ RPPG_DEF void rppg_dsp_xcorr(const float *x, const float *y, size_t n, size_t ma
   }
 }
 
-/* ---- small dense matrices -------------------------------------------------------------------------------------------- */
+/* ---- small dense matrices -------------------------------------------------------------------- */
 
 /* One Jacobi rotation that zeroes a[p][q]; the columns p and q of v turn with it. */
 static void rppg_dsp__rotate(double a[9], double v[9], int p, int q)
@@ -2831,7 +2831,7 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
   return RPPG_OK;
 }
 
-/* ---- pop --------------------------------------------------------------------------------------------------------- */
+/* ---- pop ------------------------------------------------------------------------------------- */
 
 #if defined(__GNUC__) && !defined(__clang__) && !defined(__TINYC__)
 #  pragma GCC diagnostic pop
@@ -2839,3 +2839,27 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 #endif
 #endif /* RPPG_DSP__LAST */
 #endif /* RPPG_IMPLEMENTATION */
+
+/*
+   MIT License
+
+   Copyright (c) 2026 the rppg authors
+
+   Permission is hereby granted, free of charge, to any person obtaining a copy
+   of this software and associated documentation files (the "Software"), to deal
+   in the Software without restriction, including without limitation the rights
+   to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+   copies of the Software, and to permit persons to whom the Software is
+   furnished to do so, subject to the following conditions:
+
+   The above copyright notice and this permission notice shall be included in all
+   copies or substantial portions of the Software.
+
+   THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+   IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+   FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+   AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+   LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+   OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+   SOFTWARE.
+*/

@@ -463,6 +463,7 @@ static void test_big(int format, int w, int h)
   r[1].x = w / 2; r[1].y = h / 4; r[1].w = w; r[1].h = h;
   bad += rppg_roi_sums(&f, r, 2, s) != RPPG_OK;
   bad += rppg_mask_sums(&f, NULL, NULL, 0, NULL, &m) != RPPG_OK || !same(&m, &s[0]);
+  bad += rppg_mask_sums(&f, NULL, px, w, NULL, &m) != RPPG_OK || !same(&m, &s[0]); /* itself as a mask */
   for (k = 0; k < 2; k++)
     for (c = 0; c < 3; c++) {
       const uint64_t top = f.format == RPPG_P010 ? 65535u : (uint64_t)white_of(&f, c);
@@ -795,6 +796,8 @@ int main(void)
       test_edges(format);
       test_overlap(format);
     }
+    test_big(RPPG_GRAY8, 4096, 2200);
+    test_big(RPPG_NV12, 4096, 2200);
     for (format = RPPG_ARGB; format < RPPG__FORMAT_END; format++) test_big(format, 4096, 2200);
     test_big(RPPG_RAW10, 32768, 4);
     test_big(RPPG_RAW10, 4, 32768);
