@@ -1,5 +1,4 @@
 /* rppg_fuse: several sensors, one rate. Oracle: Bayes' rule by hand on two and three sources. */
-#define RPPG_TESTING
 #define RPPG_IMPLEMENTATION
 #include "../rppg.h"
 #include "tap.h"
