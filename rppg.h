@@ -5109,7 +5109,7 @@ static double rppg__period(const float *y, size_t n, double rate_hz, double lo, 
                            double *work, double *rhythm)
 {
   const size_t ten = (size_t)(10.0 * rate_hz), len = ten < n ? ten : n, pieces = n / len;
-  const size_t far = (size_t)hi + 2, most = far < 2 * len / 3 ? far : 2 * len / 3;
+  const size_t farthest = (size_t)hi + 2, most = farthest < 2 * len / 3 ? farthest : 2 * len / 3;
   float *r = (float *)work, *zero = r + most; /* 2 most + 1, and most + 1 for the sum */
   float *sum = r + 2 * most + 1;
   double top = 0.0;
@@ -5636,8 +5636,8 @@ RPPG_DEF void rppg_beat_log_reset(rppg_beat_log *log)
    where filters have settled), a twentieth at the edge itself. */
 static double rppg__edge(double t_s, double begin_s, double end_s)
 {
-  const double left = t_s - begin_s, right = end_s - t_s, near = left < right ? left : right;
-  const double w = near / 1.6;
+  const double left = t_s - begin_s, right = end_s - t_s, close = left < right ? left : right;
+  const double w = close / 1.6;
   return w < 0.05 ? 0.05 : w > 1.0 ? 1.0 : w;
 }
 
@@ -5773,9 +5773,9 @@ static size_t rppg__resp_peak(const float *p, size_t bins)
 /* Share of the power in p [bins] that lies within 6 bins of the peak, 1.5 over the span. */
 static double rppg__resp_share(const float *p, size_t bins, size_t peak)
 {
-  const double near = rppg__power_near(p, (double)peak, 6.0, 0, bins - 1);
+  const double close = rppg__power_near(p, (double)peak, 6.0, 0, bins - 1);
   const double all = rppg__power_near(p, 0.0, (double)bins, 0, bins - 1);
-  return all > 0.0 ? near / all : 0.0;
+  return all > 0.0 ? close / all : 0.0;
 }
 
 /* From a share to 0..1: 0 at what noise in this many bins reaches now and then. */
