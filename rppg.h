@@ -661,7 +661,7 @@ typedef struct rppg_session {
   rppg_dsp_fft fft;
   rppg_smoother smoother;
   size_t total, wave_n;           /* grid samples so far; samples in wave */
-  size_t jump_at, lost_at;        /* grid time of the last brightness jump, of the last lost face */
+  size_t jump_at;                 /* grid time of the last brightness jump */
   int64_t first_us, last_us, origin_us; /* first of the window, newest, first since the reset */
   double last_s, interval_s, track_bpm, track_var, track_s;
   double wave_end_s;              /* of wave, on the clock of the frames */
@@ -4169,7 +4169,7 @@ static void rppg__restart(rppg_session *s)
   size_t i;
   for (i = 0; i < s->signals && !rppg__windowed(s->cfg.method); i++) rppg_pulse_reset(&s->pulses[i]);
   for (i = 0; i < s->values; i++) s->last[i] = s->now[i] = 0.0f;
-  s->total = s->jump_at = s->lost_at = 0;
+  s->total = s->jump_at = 0;
   s->started = s->spectrum_ok = 0;
   s->wave_n = 0;
   rppg_smoother_init(&s->smoother, s->cfg.smooth_boxes);
