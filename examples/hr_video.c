@@ -9,6 +9,7 @@
 #endif
 #define RPPG_IMPLEMENTATION
 #include "plot.h"
+#include "image.h"
 
 #if defined(_WIN32)
 #  include <fcntl.h>
@@ -17,31 +18,6 @@
 #  define fileno _fileno
 #else
 #  include <unistd.h>
-#endif
-
-#ifndef RPPG_HAVE_STB
-#  if defined(__has_include)
-#    if __has_include(<stb/stb_image.h>)
-#      define RPPG_HAVE_STB 1
-#    endif
-#  endif
-#endif
-#if RPPG_HAVE_STB + 0
-#  define STB_IMAGE_IMPLEMENTATION
-#  define STBI_NO_HDR
-#  define STBI_NO_LINEAR
-#  define STBI_MAX_DIMENSIONS 32768
-#  if defined(__GNUC__)
-#    pragma GCC diagnostic push
-#    pragma GCC diagnostic ignored "-Wconversion"
-#    pragma GCC diagnostic ignored "-Wsign-conversion"
-#    pragma GCC diagnostic ignored "-Wshadow"
-#    pragma GCC diagnostic ignored "-Wunused-but-set-variable"
-#  endif
-#  include <stb/stb_image.h>
-#  if defined(__GNUC__)
-#    pragma GCC diagnostic pop
-#  endif
 #endif
 
 static const char usage[] =
@@ -218,12 +194,12 @@ static void pattern_open(video *v)
     die(EXIT_USAGE, "'%s': a pattern has one number, like f_%%04d.png", v->name);
   v->width_of_number = atoi(digits);
   if (v->fps == 0.0) v->fps = 30.0;
-#if !(RPPG_HAVE_STB + 0)
+#if !RPPG_HAVE_STB
   die(EXIT_USAGE, "images need stb_image at build time (Debian: libstb-dev)");
 #endif
 }
 
-#if RPPG_HAVE_STB + 0
+#if RPPG_HAVE_STB
 static FILE *pattern_file(const video *v, int number, char *path, size_t size)
 {
   const char *after = strchr(v->digits, 'd') + 1;
@@ -282,7 +258,7 @@ static void video_open(video *v, const options *o)
 static int video_next(video *v, int64_t *t_us)
 {
   int got;
-#if RPPG_HAVE_STB + 0
+#if RPPG_HAVE_STB
   got = v->digits ? image_next(v, t_us) : y4m_next(v, t_us);
 #else
   got = y4m_next(v, t_us);
