@@ -596,6 +596,8 @@ typedef struct rppg_config {
   int auto_cells;          /* 0: off. Cells of the grid for RPPG_FACE_AUTO, 12..1024; then one ROI
                               that is found, and rate_hz is 15 by default */
   double auto_step_s;      /* 1: seconds between two searches, up to 60 */
+  const rppg_skin *skin;   /* NULL: off. Only pixels of this chroma count (all zero: [ChaiNgan1999]);
+                              copied by init. Not with auto_cells, nor 2SR */
 } rppg_config;
 
 typedef enum rppg_source { RPPG_SOURCE_FFT = 0, RPPG_SOURCE_MODEL = 1 } rppg_source;
@@ -607,17 +609,18 @@ typedef enum rppg_source { RPPG_SOURCE_FFT = 0, RPPG_SOURCE_MODEL = 1 } rppg_sou
   X(RPPG_FLAG_CLIPPED, 2, "clipped")   /* a channel is near 0 or 255 */                            \
   X(RPPG_FLAG_MOTION, 3, "motion")     /* the brightness of a ROI jumped */                        \
   X(RPPG_FLAG_FLICKER, 4, "flicker")   /* the light itself pulses at this rate */                  \
-  X(RPPG_FLAG_NO_FACE, 5, "no_face")   /* frames without a face, or with one outside the frame */  \
+  X(RPPG_FLAG_NO_FACE, 5, "no_face")   /* frames without a face, or with none of it to be seen */  \
   X(RPPG_FLAG_TIME, 6, "time")         /* time stood, went back or leapt since the last estimate */ \
   X(RPPG_FLAG_LOW_FPS, 7, "low_fps")   /* too few frames for bpm_max: the band is cut */           \
   X(RPPG_FLAG_HARMONIC, 8, "harmonic") /* half or double the rate is nearly as likely */           \
   X(RPPG_FLAG_NOISE, 9, "noise")       /* no peak stands out */                                    \
-  X(RPPG_FLAG_BAD_FRAME, 10, "bad_frame") /* frames were refused since the last estimate */
+  X(RPPG_FLAG_BAD_FRAME, 10, "bad_frame") /* frames were refused since the last estimate */         \
+  X(RPPG_FLAG_NO_SKIN, 11, "no_skin")  /* frames whose face is skin to less than a half */
 typedef enum rppg_flag {
 #define RPPG__X(name, bit, text) name = 1 << bit,
   RPPG__FLAGS(RPPG__X)
 #undef RPPG__X
-  RPPG__FLAG_END = 1 << 11
+  RPPG__FLAG_END = 1 << 12
 } rppg_flag;
 
 typedef struct rppg_result {
@@ -645,6 +648,8 @@ typedef struct rppg_session {
   rppg_part *parts;               /* [rois] */
   rppg_rect *rects;               /* [rois] of the newest frame */
   rppg_sums *sums;                /* [rois] */
+  float *kept;                    /* [rois] share of the pixels that count */
+  rppg_skin *skin;                /* of the config, or NULL */
   rppg_pulse *pulses;             /* [signals] */
   float *colours;                 /* [n][rois][3] ring */
   float *waves;                   /* [signals][final] ring */
@@ -705,6 +710,23 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
 RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
                                int64_t t_us);
 
+/* The same with a mask, as a face parser makes it: only pixels of the ROIs that it lets pass count,
+   and of these, with cfg.skin, only those of skin.
+
+   mask    in  [frame->height] rows of [frame->width] bytes; not 0: counts. NULL: every pixel
+   stride  in  bytes from a mask row to the next; may be negative
+
+   A ROI of which less than RPPG_KEPT_LEAST is left is missing in this frame: it keeps its colour, as
+   one outside of the frame does. RPPG_ERR_DATA if all are. RPPG_FLAG_NO_SKIN where cfg.skin lets
+   pass less than half of what the mask did, all ROIs together.
+   Also RPPG_ERR_ARG for a stride shorter than the frame, or with auto_cells; RPPG_ERR_UNSUPPORTED
+   with 2SR, and for cfg.skin on grey or Bayer frames, masked or not.
+   Exact. Cost: rppg_mask_sums of each ROI, so pixels in several ROIs are read several times.      */
+#define RPPG_KEPT_LEAST 0.1
+RPPG_DEF rppg_status rppg_push_masked(rppg_session *s, const rppg_frame *frame,
+                                      const rppg_rect *face, const uint8_t *mask, ptrdiff_t stride,
+                                      int64_t t_us);
+
 /* Takes mean colours instead of a frame, from an ISP's statistics or a file.
 
    rgb   in  [rois][3]   any positive scale (clipping is judged at 0..255); for one channel, the
@@ -735,6 +757,10 @@ RPPG_DEF void rppg_reset(rppg_session *s);
 RPPG_DEF const float *rppg_wave(const rppg_session *s, size_t *n);
 RPPG_DEF const float *rppg_spectrum(const rppg_session *s, size_t *n, double *bin_hz);
 RPPG_DEF const rppg_rect *rppg_rois(const rppg_session *s, size_t *n);
+
+/* Share of each ROI's pixels in the newest frame that mask and skin gate let pass, 0..1, [n]: 1
+   without either; 0 for a ROI outside of the frame, and before the first.                        */
+RPPG_DEF const float *rppg_kept(const rppg_session *s, size_t *n);
 
 /* Mean colours of the newest frame that was accepted, [n][3], R first; zeros before the first. */
 RPPG_DEF const float *rppg_frame_colours(const rppg_session *s, size_t *n);
@@ -2568,6 +2594,12 @@ static const uint8_t *rppg__pass(uint8_t *room, int x, int n, int y, const rppg_
   return room;
 }
 
+static int rppg__skin_ok(const rppg_skin *w)
+{
+  return w->cb_min >= 0 && w->cb_min <= w->cb_max && w->cb_max <= 255 && w->cr_min >= 0 &&
+         w->cr_min <= w->cr_max && w->cr_max <= 255;
+}
+
 RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
                                     const uint8_t *mask, ptrdiff_t stride, const rppg_skin *skin,
                                     rppg_sums *out)
@@ -2599,8 +2631,7 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
   if (skin != NULL) {
     if (f->family != RPPG__IS_RGB && f->family != RPPG__IS_YUV) return RPPG_ERR_UNSUPPORTED;
     if (!(skin->cb_min | skin->cb_max | skin->cr_min | skin->cr_max)) skin = &window;
-    if (skin->cb_min < 0 || skin->cb_max > 255 || skin->cb_min > skin->cb_max) return RPPG_ERR_ARG;
-    if (skin->cr_min < 0 || skin->cr_max > 255 || skin->cr_min > skin->cr_max) return RPPG_ERR_ARG;
+    if (!rppg__skin_ok(skin)) return RPPG_ERR_ARG;
     rppg__gate_init(&gate, frame, skin);
   }
   memset(out, 0, sizeof *out);
@@ -4040,6 +4071,7 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
                         c->method == RPPG_CONTACT || !(c->auto_step_s >= 0.1) ||
                         c->auto_step_s > 60.0))
     return 0;
+  if (c->skin && (c->auto_cells || c->method == RPPG_2SR || !rppg__skin_ok(c->skin))) return 0;
   c->window_s = rppg__or(c->window_s, 10.0);
   c->min_window_s = rppg__or(c->min_window_s, c->window_s < 5.0 ? c->window_s : 5.0);
   c->max_gap_s = rppg__or(c->max_gap_s, 1.0);
@@ -4091,6 +4123,8 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   s->parts = (rppg_part *)rppg__take(a, s->rois, sizeof *s->parts);
   s->rects = (rppg_rect *)rppg__take(a, s->rois, sizeof *s->rects);
   s->sums = (rppg_sums *)rppg__take(a, s->rois, sizeof *s->sums);
+  s->kept = (float *)rppg__take(a, s->rois, sizeof(float));
+  s->skin = s->cfg.skin ? (rppg_skin *)rppg__take(a, 1, sizeof *s->skin) : NULL;
   s->pulses = (rppg_pulse *)rppg__take(a, streams, sizeof *s->pulses);
   s->colours = (float *)rppg__take(a, s->n * s->channels, sizeof(float));
   s->waves = (float *)rppg__take(a, s->final * s->signals, sizeof(float));
@@ -4157,6 +4191,10 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
     for (i = 0; i < q.rois; i++) q.parts[i] = q.cfg.parts[i];
     q.cfg.parts = q.parts;
   }
+  if (q.skin) {
+    *q.skin = *q.cfg.skin;
+    q.cfg.skin = q.skin;
+  }
   rppg_dsp_window(RPPG_DSP_HANN, 0.0, 1, q.n, q.hann);
   *s = q;
   rppg_reset(s);
@@ -4179,6 +4217,7 @@ RPPG_DEF void rppg_reset(rppg_session *s)
 {
   rppg__restart(s);
   memset(s->rects, 0, s->rois * sizeof *s->rects);
+  memset(s->kept, 0, s->rois * sizeof *s->kept);
   s->flags = 0;
   s->track_bpm = s->track_var = 0.0;
   s->begun = 0;
@@ -4321,12 +4360,51 @@ static rppg_status rppg__roi_sums(rppg_session *s, const rppg_frame *frame)
   return status;
 }
 
+/* The same through mask and skin gate. The sums of a ROI of which too little is left become 0. */
+static rppg_status rppg__kept_sums(rppg_session *s, const rppg_frame *frame, const uint8_t *mask,
+                                   ptrdiff_t stride)
+{
+  const int bayer = rppg__format_of(frame)->family == RPPG__IS_BAYER; /* a pixel is one channel */
+  double face = 0.0, skin = 0.0; /* pixels that the mask lets pass; of them, the gate's */
+  size_t i;
+  for (i = 0; i < s->rois; i++) {
+    const rppg_rect *r = &s->rects[i];
+    const int x = rppg__clip(r->x, frame->width), y = rppg__clip(r->y, frame->height);
+    const uint8_t *part = mask ? mask + y * stride + x : NULL;
+    rppg_sums *sums = &s->sums[i], all;
+    rppg_status status;
+    double pixels, passed;
+    rppg_rect cut;
+    cut.x = x;
+    cut.y = y;
+    cut.w = rppg__clip((int64_t)r->x + r->w, frame->width) - x;
+    cut.h = rppg__clip((int64_t)r->y + r->h, frame->height) - y;
+    pixels = (double)cut.w * (double)cut.h;
+    memset(sums, 0, sizeof *sums);
+    s->kept[i] = 0.0f;
+    if (!(pixels > 0.0)) continue;
+    status = rppg_mask_sums(frame, &cut, part, stride, s->skin, sums);
+    if (status != RPPG_OK && status != RPPG_ERR_DATA) return status;
+    passed = (double)sums->count[0] + (bayer ? (double)sums->count[1] + (double)sums->count[2] : 0.0);
+    skin += passed;
+    if (mask && s->skin) {
+      rppg_mask_sums(frame, &cut, part, stride, NULL, &all);
+      face += (double)all.count[0];
+    } else if (s->skin) face += pixels;
+    s->kept[i] = (float)(passed < pixels ? passed / pixels : 1.0); /* cells are counted whole */
+    if (passed < RPPG_KEPT_LEAST * pixels) memset(sums, 0, sizeof *sums);
+  }
+  if (skin < 0.5 * face) s->flags |= RPPG_FLAG_NO_SKIN;
+  return RPPG_OK;
+}
+
 static rppg_status rppg__push_auto(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
                                    int64_t t_us);
 
 /* The frame's ROIs and their mean colours into s->now. A ROI that lies outside keeps its last
    colour, and so shows no pulse; RPPG_ERR_DATA if all do.                                        */
-static rppg_status rppg__measure(rppg_session *s, const rppg_frame *frame, const rppg_rect *face)
+static rppg_status rppg__measure(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
+                                 const uint8_t *mask, ptrdiff_t stride)
 {
   rppg_rect box;
   rppg_status status;
@@ -4336,21 +4414,38 @@ static rppg_status rppg__measure(rppg_session *s, const rppg_frame *frame, const
   status = s->cfg.parts ? rppg_layout_parts(s->parts, s->rois, &box, s->rects)
                         : rppg_layout_fixed(s->cfg.layout, &box, s->rects);
   if (status != RPPG_OK) return status;
-  status = rppg__roi_sums(s, frame);
+  status = mask || s->skin ? rppg__kept_sums(s, frame, mask, stride) : rppg__roi_sums(s, frame);
   if (status != RPPG_OK) return status;
   for (i = 0; i < s->rois; i++) {
     float rgb[3];
-    if (rppg_sums_mean(frame, &s->sums[i], rgb) != RPPG_OK) continue;
+    const int there = rppg_sums_mean(frame, &s->sums[i], rgb) == RPPG_OK;
+    if (!mask && !s->skin) s->kept[i] = there ? 1.0f : 0.0f;
+    if (!there) continue;
     memcpy(s->now + 3 * i, rgb, sizeof rgb);
     seen++;
   }
   return seen ? RPPG_OK : RPPG_ERR_DATA;
 }
 
-RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
-                               int64_t t_us)
+/* Whether mask and gate fit this frame. */
+static rppg_status rppg__kept_check(const rppg_session *s, const rppg_frame *frame,
+                                    const uint8_t *mask, ptrdiff_t stride)
+{
+  const int family = rppg__format_of(frame)->family;
+  const size_t width = (size_t)frame->width, length = stride < 0 ? 0 - (size_t)stride : (size_t)stride;
+  if (s->skin && family != RPPG__IS_RGB && family != RPPG__IS_YUV) return RPPG_ERR_UNSUPPORTED;
+  if (mask == NULL) return RPPG_OK;
+  if (s->cfg.method == RPPG_2SR) return RPPG_ERR_UNSUPPORTED;
+  return s->finder || length < width || length > (size_t)PTRDIFF_MAX / RPPG_MAX_SIDE ? RPPG_ERR_ARG
+                                                                                     : RPPG_OK;
+}
+
+RPPG_DEF rppg_status rppg_push_masked(rppg_session *s, const rppg_frame *frame,
+                                      const rppg_rect *face, const uint8_t *mask, ptrdiff_t stride,
+                                      int64_t t_us)
 {
   rppg_status status = rppg_frame_check(frame), time_status;
+  if (status == RPPG_OK) status = rppg__kept_check(s, frame, mask, stride);
   if (status == RPPG_OK && s->cfg.method == RPPG_2SR) status = rppg_roi_moments(frame, NULL, 0, NULL);
   if (status != RPPG_OK) {
     s->flags |= RPPG_FLAG_BAD_FRAME;
@@ -4359,13 +4454,19 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
   if (s->finder || face == RPPG_FACE_AUTO) return rppg__push_auto(s, frame, face, t_us);
   time_status = rppg__time(s, t_us);
   if (time_status != RPPG_OK && s->started) return time_status;
-  status = face ? rppg__measure(s, frame, face) : RPPG_ERR_DATA;
+  status = face ? rppg__measure(s, frame, face, mask, stride) : RPPG_ERR_DATA;
   if (status != RPPG_OK) {
     s->flags |= RPPG_FLAG_NO_FACE;
     return status;
   }
   rppg__push_now(s, t_us);
   return time_status;
+}
+
+RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
+                               int64_t t_us)
+{
+  return rppg_push_masked(s, frame, face, NULL, 0, t_us);
 }
 
 /* ---- session: rate --------------------------------------------------------------------------- */
@@ -5053,6 +5154,12 @@ RPPG_DEF const rppg_rect *rppg_rois(const rppg_session *s, size_t *n)
 {
   *n = s->rois;
   return s->rects;
+}
+
+RPPG_DEF const float *rppg_kept(const rppg_session *s, size_t *n)
+{
+  *n = s->rois;
+  return s->kept;
 }
 
 RPPG_DEF const float *rppg_frame_colours(const rppg_session *s, size_t *n)
@@ -6626,6 +6733,7 @@ static rppg_status rppg__push_auto(rppg_session *s, const rppg_frame *frame, con
   memset(s->last, 0, 3 * sizeof *s->last);
   for (i = 0; i < f->cells; i++)
     for (c = 0; c < 3; c++) s->last[c] += f->part[3 * i + c] * f->now[3 * i + c];
+  s->kept[0] = 1.0f;
   if (f->people) s->rects[0] = f->person[0].box;
   else memset(s->rects, 0, sizeof *s->rects);
   return RPPG_OK;
