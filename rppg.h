@@ -598,6 +598,8 @@ typedef struct rppg_config {
   double auto_step_s;      /* 1: seconds between two searches, up to 60 */
   const rppg_skin *skin;   /* NULL: off. Only pixels of this chroma count (all zero: [ChaiNgan1999]);
                               copied by init. Not with auto_cells, nor 2SR */
+  const struct rppg_config *cameras; /* [n_cameras] NULL: one camera. See "several cameras" below */
+  size_t n_cameras;        /* up to RPPG_MAX_CAMERAS */
 } rppg_config;
 
 typedef enum rppg_source { RPPG_SOURCE_FFT = 0, RPPG_SOURCE_MODEL = 1 } rppg_source;
@@ -676,6 +678,9 @@ typedef struct rppg_session {
   double trust;                   /* factor of the confidence: 1 without a finder */
   int auto_id;                    /* the person of the last estimate */
   double evidence[RPPG__EVIDENCE]; /* what the last estimate's confidence rests on */
+  struct rppg_session *camera;    /* [cfg.n_cameras], or NULL */
+  rppg_result own;                /* of a camera: its last estimate, window_s = 0: it had none */
+  double share;                   /* ... and how much of the session's was its */
 } rppg_session;
 
 /* A flag's name as in JSON, or NULL for a value that is no single flag. */
@@ -1122,13 +1127,53 @@ RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n);
 
 /* ---- several cameras ------------------------------------------------------------------------- */
 
-/* One rate from several sensors that watch the same person: an RGB and an infrared camera, two
-   cameras, a face and a hand. Each sensor has a session of its own, whatever its frame rate, method
-   and format; at any moment their estimates meet here. A source that is sure outvotes one that is
-   not, agreement makes sure, and a source that is lost (dark, turned away) costs nothing.
+/* Several cameras on one person in one session: RGB and infrared, two angles, a face and a hand. Each
+   has its own frame rate, format, face box and method; all of them count by how good they are at the
+   moment, and one that is silent for max_gap_s or longer has no say and holds up nobody.
+
+     rppg_config each[2] = { { 0 }, { 0 } }, cfg = { 0 };
+     each[1].method = RPPG_NIR;                                     one channel
+     cfg.cameras = each;
+     cfg.n_cameras = 2;
+     rppg_init(&s, &cfg, mem, sizeof mem);
+     rppg_push(rppg_camera(&s, 0), &rgb_frame, &face, t_us);        in any order
+     rppg_push(rppg_camera(&s, 1), &nir_frame, &face_there, t_us);
+     rppg_estimate(&s, &r);
+
+   method, layout, parts, smooth_boxes, skin and auto_* are a camera's own, as its config says; all
+   other fields are those of the session's config, which in turn has no layout or method of its own.
+   init copies what it needs.
+   Time stamps are of one clock. An offset of a part of a second does no harm to the rate, but the
+   wave suffers; a greater one is the caller's to take off. When that clock is set back, rppg_reset.
+   Memory: rppg_mem_size of each camera, and 28 KB with a window of 10 s.
+
+   At an estimate each camera is estimated by itself, and rppg_fuse weighs what they say. Besides,
+   their waves are added up, by confidence and, sample by sample, by how usual the power around it is
+   in that camera: while one of them is shaken or blinded, the other one is heard, within a window
+   too. The surer of the two makes the result; rppg_wave and rppg_spectrum are those of the sum. Light
+   counts against the sum as far as cameras with colours see it. Flags are those that all cameras
+   have, and the sum's. rppg_push, rppg_push_rgb and rppg_people are of a camera, not of the whole.
+   Cost: an estimate of each camera, and one more.                                                */
+#define RPPG_MAX_CAMERAS 16
+
+/* The k-th camera as a session, for frames and for what it saw; NULL if there is none. It lives and
+   ends with s; init, reset and estimate are called of s.                                         */
+RPPG_DEF rppg_session *rppg_camera(rppg_session *s, size_t k);
+
+/* How much of the last successful rppg_estimate came from camera k: 0..1, of all cameras 1.
+
+   own  out  the camera's own estimate then, hr_bpm and window_s 0 if it had none; may be NULL
+
+   Returns 0 for no camera, and before the first estimate. Cost: O(1).                            */
+RPPG_DEF double rppg_camera_weight(const rppg_session *s, size_t k, rppg_result *own);
+
+/* One rate from several sessions that watch the same person, for those who keep them apart: on other
+   threads, other machines, with contact sensors among them. At any moment their estimates meet here.
+   A source that is sure outvotes one that is not, agreement makes sure, and a source that is lost
+   (dark, turned away) costs nothing.
 
    r       in   [n]   estimates of the same moment; leave out the sessions that had none
-   n       in   1 <= n <= 16
+   n       in   1 <= n <= RPPG_MAX_CAMERAS
    out     out  the rate of the sources that agree, weighed by their confidence; the posterior
                 probability of that agreement as confidence; flags that all of them share
    weight  out  [n]   share of each source in the rate, sum 1; may be NULL
@@ -4057,14 +4102,31 @@ enum { RPPG__VOTERS = 3 };
 
 static double rppg__or(double value, double fallback) { return value == 0.0 ? fallback : value; }
 
+/* The config of camera k of a session: what is not its own is the session's. */
+static rppg_config rppg__camera_config(const rppg_config *c, size_t k)
+{
+  rppg_config one = c->cameras[k];
+  one.rate_hz = c->rate_hz;
+  one.window_s = c->window_s;
+  one.min_window_s = c->min_window_s;
+  one.max_gap_s = c->max_gap_s;
+  one.bpm_min = c->bpm_min;
+  one.bpm_max = c->bpm_max;
+  return one;
+}
+
 /* Replaces zeros by the defaults; 0 if a field is outside its range. */
 static int rppg__config(rppg_config *c, const rppg_config *cfg)
 {
   static const rppg_rect unit = { 0, 0, 1, 1 };
+  rppg_config one;
   rppg_rect rect;
   size_t i;
   memset(c, 0, sizeof *c);
   if (cfg) *c = *cfg;
+  if (c->cameras ? c->n_cameras < 1 || c->n_cameras > RPPG_MAX_CAMERAS || c->auto_cells || c->parts ||
+                     c->skin || c->layout || c->method : c->n_cameras != 0)
+    return 0;
   c->rate_hz = rppg__or(c->rate_hz, c->auto_cells ? 15.0 : 30.0);
   c->auto_step_s = rppg__or(c->auto_step_s, 1.0);
   if (c->auto_cells && (c->auto_cells < 12 || c->auto_cells > RPPG_AUTO_MAX_CELLS ||
@@ -4083,6 +4145,10 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
     return 0;
   for (i = 0; c->parts && i < c->n_parts; i++)
     if (rppg_layout_parts(c->parts + i, 1, &unit, &rect) != RPPG_OK) return 0;
+  for (i = 0; i < c->n_cameras; i++) {
+    const rppg_config camera = rppg__camera_config(c, i);
+    if (camera.cameras || camera.n_cameras || !rppg__config(&one, &camera)) return 0;
+  }
   return c->rate_hz >= 10.0 && c->rate_hz <= 250.0 && c->window_s >= 4.0 && c->window_s <= 60.0 &&
          c->min_window_s >= 3.0 && c->min_window_s <= c->window_s && c->max_gap_s > 0.0 &&
          c->max_gap_s <= 60.0 && c->bpm_min >= 20.0 && c->bpm_max >= 2.0 * c->bpm_min &&
@@ -4101,6 +4167,7 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   ica = s->cfg.method == RPPG_ICA;
   s->rois = s->cfg.parts ? s->cfg.n_parts : rppg_layout_size(s->cfg.layout);
   if (s->cfg.auto_cells) s->rois = 1;
+  if (s->cfg.n_cameras) s->rois = 0;
   s->channels = 3 * s->rois;
   s->values = s->cfg.method == RPPG_2SR ? 9 * s->rois : s->channels;
   s->signals = s->cfg.method == RPPG_CONTACT ? s->channels : s->rois;
@@ -4161,6 +4228,14 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
     mem = rppg__take(a, size, 1);
     if (mem && rppg_finder_init(s->finder, &s->cfg, mem, size) != RPPG_OK) return RPPG_ERR_ARG;
   }
+  if (s->cfg.n_cameras)
+    s->camera = (rppg_session *)rppg__take(a, s->cfg.n_cameras, sizeof *s->camera);
+  for (i = 0; i < s->cfg.n_cameras; i++) {
+    const rppg_config one = rppg__camera_config(&s->cfg, i);
+    const size_t size = rppg_mem_size(&one);
+    void *mem = rppg__take(a, size, 1);
+    if (mem && rppg_init(&s->camera[i], &one, mem, size) != RPPG_OK) return RPPG_ERR_ARG;
+  }
   if (a->failed) return RPPG_ERR_SPACE;
   return a->counting ? RPPG_OK : rppg_dsp_fft_init(&s->fft, &fc, fft_mem, fft_size);
 }
@@ -4191,6 +4266,7 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
     for (i = 0; i < q.rois; i++) q.parts[i] = q.cfg.parts[i];
     q.cfg.parts = q.parts;
   }
+  q.cfg.cameras = NULL; /* the caller's */
   if (q.skin) {
     *q.skin = *q.cfg.skin;
     q.cfg.skin = q.skin;
@@ -4215,6 +4291,7 @@ static void rppg__restart(rppg_session *s)
 
 RPPG_DEF void rppg_reset(rppg_session *s)
 {
+  size_t i;
   rppg__restart(s);
   memset(s->rects, 0, s->rois * sizeof *s->rects);
   memset(s->kept, 0, s->rois * sizeof *s->kept);
@@ -4222,6 +4299,9 @@ RPPG_DEF void rppg_reset(rppg_session *s)
   s->track_bpm = s->track_var = 0.0;
   s->begun = 0;
   if (s->finder) rppg_finder_reset(s->finder);
+  for (i = 0; i < s->cfg.n_cameras; i++) rppg_reset(&s->camera[i]);
+  memset(&s->own, 0, sizeof s->own);
+  s->share = 0.0;
 }
 
 /* ---- session: frames to the grid ------------------------------------------------------------- */
@@ -4325,7 +4405,7 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
 {
   rppg_status status;
   size_t i;
-  if (s->finder) return RPPG_ERR_ARG;
+  if (s->finder || s->camera) return RPPG_ERR_ARG;
   if (s->cfg.method == RPPG_2SR) return RPPG_ERR_UNSUPPORTED;
   for (i = 0; i < s->channels; i++)
     if (!rppg__finite((double)rgb[i])) {
@@ -4445,6 +4525,7 @@ RPPG_DEF rppg_status rppg_push_masked(rppg_session *s, const rppg_frame *frame,
                                       int64_t t_us)
 {
   rppg_status status = rppg_frame_check(frame), time_status;
+  if (s->camera) return RPPG_ERR_ARG;
   if (status == RPPG_OK) status = rppg__kept_check(s, frame, mask, stride);
   if (status == RPPG_OK && s->cfg.method == RPPG_2SR) status = rppg_roi_moments(frame, NULL, 0, NULL);
   if (status != RPPG_OK) {
@@ -4753,11 +4834,17 @@ static void rppg__consensus(rppg_session *s, size_t m, size_t lo, size_t hi, dou
   }
 }
 
+static void rppg__mix(rppg_session *s, size_t m);
+
 /* The weighted mean of all signals into s->wave [m], turned so that more blood is up. */
 static void rppg__combine(rppg_session *s, size_t m, size_t lo, size_t hi, double res)
 {
   double weight[3 * RPPG_MAX_ROIS], sum = 0.0;
   size_t i, k;
+  if (s->camera) {
+    rppg__mix(s, m);
+    return;
+  }
   weight[0] = 1.0;
   if (rppg__windowed(s->cfg.method)) rppg__window_pulses(s, m, lo, hi);
   if (s->signals > 1) rppg__weigh(s, m, lo, hi, res, weight);
@@ -4898,7 +4985,7 @@ static double rppg__clipped_share(const rppg_session *s, size_t m)
     const float *row = s->colours + ((s->total - m + i) % s->n) * s->channels;
     for (c = 0; c < s->channels; c++) near_end += row[c] < 3.0f || row[c] > 250.0f;
   }
-  return (double)near_end / (double)(m * s->channels);
+  return s->channels ? (double)near_end / (double)(m * s->channels) : 0.0;
 }
 
 /* ---- session: confidence --------------------------------------------------------------------- */
@@ -4976,6 +5063,15 @@ static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double 
   double bright = 0.0, spread = 0.0, all = 0.0, along = 0.0;
   size_t i, r, c;
   *plain = *odd = 0.0;
+  for (i = 0; i < s->cfg.n_cameras; i++) { /* each has a part in the wave */
+    rppg_session *camera = &s->camera[i];
+    double one[2];
+    if (!(camera->share > 0.0)) continue;
+    rppg__colour_of_beat(camera, camera->wave_n, step, &one[0], &one[1]);
+    *plain += camera->share * one[0];
+    *odd += camera->share * one[1];
+  }
+  if (s->camera) return;
   for (r = 0; r < s->rois; r++) {
     double z[3][2];
     const int seen = rppg__beat_of(s, r, m, step, z);
@@ -6755,15 +6851,16 @@ static void rppg__auto_window(rppg_session *s)
   s->auto_id = id;
 }
 
+static rppg_status rppg__estimate_all(rppg_session *s, rppg_result *out);
+
 RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
 {
+  if (s->camera) return rppg__estimate_all(s, out);
   if (s->finder) rppg__auto_window(s);
   return rppg__estimate(s, out);
 }
 
 /* ---- several cameras ------------------------------------------------------------------------- */
-
-#define RPPG__MAX_SOURCES 16
 
 /* Whether two estimates tell the same rate. */
 static int rppg__agree(const rppg_result *a, const rppg_result *b)
@@ -6792,7 +6889,7 @@ RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out,
   double best_odds = 0.0, all = 1.0, sum = 0.0; /* all: odds of every group and of none */
   rppg_result f;
   size_t i, k, best = 0;
-  if (!r || !out || n < 1 || n > RPPG__MAX_SOURCES) return RPPG_ERR_ARG;
+  if (!r || !out || n < 1 || n > RPPG_MAX_CAMERAS) return RPPG_ERR_ARG;
   for (k = 0; k < n; k++) {
     const double odds = rppg__group_odds(r, n, k);
     if (odds > best_odds) {
@@ -6817,6 +6914,196 @@ RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out,
   }
   f.confidence = n == 1 ? r[0].confidence : best_odds / all;
   *out = f;
+  return RPPG_OK;
+}
+
+/* ---- several cameras in one session ---------------------------------------------------------- */
+
+RPPG_DEF rppg_session *rppg_camera(rppg_session *s, size_t k)
+{
+  return k < s->cfg.n_cameras ? &s->camera[k] : NULL;
+}
+
+RPPG_DEF double rppg_camera_weight(const rppg_session *s, size_t k, rppg_result *own)
+{
+  if (k >= s->cfg.n_cameras) return 0.0;
+  if (own) *own = s->camera[k].own;
+  return s->camera[k].share;
+}
+
+/* Microseconds from a to b, whatever their signs. */
+static double rppg__later(int64_t b, int64_t a)
+{
+  return b < a ? -(double)((uint64_t)a - (uint64_t)b) : (double)((uint64_t)b - (uint64_t)a);
+}
+
+/* A camera's wave on the session's grid, x [m]; samples from first to end - 1 are there, others 0. */
+static void rppg__regrid(const rppg_session *s, const rppg_session *c, size_t m, float *x,
+                         size_t *first, size_t *end)
+{
+  const double last = (double)(c->wave_n - 1);
+  /* Of the session's first sample, in those of the camera: both grids end half a sample late. */
+  const double offset = (rppg__later(s->first_us, c->first_us) * 1e-6) * s->cfg.rate_hz +
+                        (double)(s->total - m) - (double)(c->total - c->wave_n);
+  size_t i;
+  *first = m;
+  *end = 0;
+  for (i = 0; i < m; i++) {
+    const double at = offset + (double)i;
+    size_t k;
+    x[i] = 0.0f;
+    if (!(at >= 0.0 && at <= last)) continue;
+    k = (size_t)at;
+    x[i] = c->wave[k];
+    if (at > (double)k) x[i] += (float)((at - (double)k) * ((double)c->wave[k + 1] - (double)c->wave[k]));
+    if (*first == m) *first = i;
+    *end = i + 1;
+  }
+}
+
+/* Takes the mean over 1.5 s around each sample off x, within [first, end): a camera of one channel
+   brings the level of where it was shaken to where it was not. Then the mean square over 1 s into
+   power. Twice as long, and moments between two shakings are lost; half as long, and slow beats.  */
+static void rppg__local_power(float *x, size_t first, size_t end, double rate_hz, float *power)
+{
+  int pass;
+  for (pass = 0; pass < 2; pass++) {
+    const size_t half = (size_t)((pass ? 0.5 : 0.75) * rate_hz + 0.5);
+    size_t i, k;
+    for (i = first; i < end; i++) {
+      const size_t from = i < first + half ? first : i - half, to = i + half < end ? i + half + 1 : end;
+      double sum = 0.0;
+      for (k = from; k < to; k++) sum += pass ? (double)x[k] * (double)x[k] : (double)x[k];
+      power[i] = (float)(sum / (double)(to - from));
+    }
+    for (i = first; i < end && !pass; i++) x[i] -= power[i];
+  }
+}
+
+/* The usual one of these powers: their lowest fifth, so that being shaken for most of the time does
+   not count as usual, nor a picture that stands for a moment.                                    */
+static double rppg__usual(const float *power, size_t first, size_t end)
+{
+  float sorted[64];
+  size_t n = 0, i, k;
+  for (i = 0; i < 64; i++) {
+    const float p = power[first + (end - first) * i / 64];
+    for (k = n++; k > 0 && sorted[k - 1] > p; k--) sorted[k] = sorted[k - 1];
+    sorted[k] = p;
+  }
+  return (double)sorted[12];
+}
+
+/* The cameras' waves into s->wave [m], see the comment on several cameras. A camera's amplitude is
+   set to 1 by its usual power, and in the end to that of the one which counts most. Where the power
+   is another than usual, more or less, a camera counts by the square of that ratio. With two cameras
+   drawn that are shaken in turn for 4 s each, 31 and 92 % of windows were wrong by 3 bpm or more
+   alone, 5 % so; with the ratio itself, or the odds instead of their root, 7 to 26 %.            */
+static void rppg__mix(rppg_session *s, size_t m)
+{
+  float *all = s->scratch, *x = all + s->n, *power = x + s->n; /* [fft_n + 2] >= 3 n */
+  double sum = 0.0, most = 0.0, height = 0.0;
+  size_t i, k, first, end;
+  memset(s->wave, 0, m * sizeof *s->wave);
+  memset(all, 0, m * sizeof *all);
+  for (k = 0; k < s->cfg.n_cameras; k++) {
+    rppg_session *c = &s->camera[k];
+    const double sure = rppg__doubtable(c->own.confidence), root = rppg__sqrt(sure / (1.0 - sure));
+    double usual;
+    c->share = 0.0;
+    if (!(c->own.window_s > 0.0)) continue;
+    rppg__regrid(s, c, m, x, &first, &end);
+    if (first >= end) continue;
+    rppg__local_power(x, first, end, s->cfg.rate_hz, power);
+    usual = rppg__usual(power, first, end);
+    if (!(usual > 0.0)) continue;
+    for (i = first; i < end; i++) {
+      const double p = (double)power[i], odd = p > usual ? usual / p : p / usual, w = root * odd * odd;
+      s->wave[i] += (float)(w * (double)x[i] / rppg__sqrt(usual));
+      all[i] += (float)w;
+      c->share += w;
+    }
+    sum += c->share;
+    if (c->share <= most) continue;
+    most = c->share;
+    height = rppg__sqrt(usual);
+  }
+  for (i = 0; i < m; i++) s->wave[i] = all[i] > 0.0f ? (float)(height * (double)s->wave[i] / (double)all[i]) : 0.0f;
+  for (k = 0; k < s->cfg.n_cameras && sum > 0.0; k++) s->camera[k].share /= sum;
+}
+
+/* Estimates the cameras; those that are silent have none. Their number, results and where they are. */
+static size_t rppg__estimate_each(rppg_session *s, rppg_result *r, size_t *of)
+{
+  const rppg_session *newest = NULL;
+  size_t n = 0, k;
+  for (k = 0; k < s->cfg.n_cameras; k++)
+    if (s->camera[k].started && (!newest || s->camera[k].last_us > newest->last_us)) newest = &s->camera[k];
+  for (k = 0; k < s->cfg.n_cameras; k++) {
+    rppg_session *c = &s->camera[k];
+    memset(&c->own, 0, sizeof c->own);
+    c->share = 0.0;
+    if (!c->started || rppg__later(newest->last_us, c->last_us) > s->cfg.max_gap_s * 1e6) continue;
+    if (rppg_estimate(c, &c->own) != RPPG_OK) continue;
+    r[n] = c->own;
+    of[n++] = k;
+  }
+  return n;
+}
+
+/* The session's grid is that of the camera that has the longest window, of these the fastest one. */
+static void rppg__grid_of_all(rppg_session *s, const rppg_result *r, const size_t *of, size_t n)
+{
+  const rppg_session *c;
+  unsigned common = r[0].flags;
+  size_t i, best = 0;
+  for (i = 1; i < n; i++) {
+    common &= r[i].flags;
+    if (r[i].window_s > r[best].window_s || (!(r[i].window_s < r[best].window_s) && r[i].fps > r[best].fps))
+      best = i;
+  }
+  c = &s->camera[of[best]];
+  s->first_us = c->first_us;
+  s->last_us = c->last_us;
+  s->interval_s = c->interval_s;
+  s->total = c->total;
+  s->started = 1;
+  for (i = 0; i < n; i++)
+    if (s->camera[of[i]].last_us > s->last_us) s->last_us = s->camera[of[i]].last_us;
+  for (i = 0; i < s->cfg.n_cameras; i++) {
+    if (!s->camera[i].begun) continue;
+    if (!s->begun || s->camera[i].origin_us < s->origin_us) s->origin_us = s->camera[i].origin_us;
+    s->begun = 1;
+  }
+  s->flags = common & ~(unsigned)(RPPG_FLAG_SHORT | RPPG_FLAG_LOW_FPS | RPPG_FLAG_STATIC |
+                                  RPPG_FLAG_HARMONIC | RPPG_FLAG_NOISE); /* the sum has its own */
+}
+
+static rppg_status rppg__estimate_all(rppg_session *s, rppg_result *out)
+{
+  const double bpm = s->track_bpm, var = s->track_var, track_s = s->track_s;
+  rppg_result r[RPPG_MAX_CAMERAS], fused, mixed;
+  float weight[RPPG_MAX_CAMERAS];
+  size_t of[RPPG_MAX_CAMERAS], i;
+  const size_t n = rppg__estimate_each(s, r, of);
+  rppg_status status;
+  if (n == 0) return RPPG_ERR_DATA;
+  rppg_fuse(r, n, &fused, weight);
+  rppg__grid_of_all(s, r, of, n);
+  status = rppg__estimate(s, &mixed);
+  if (status != RPPG_OK) return status;
+  if (fused.confidence >= mixed.confidence) {
+    mixed.hr_bpm = fused.hr_bpm;
+    mixed.confidence = fused.confidence;
+    mixed.snr_db = fused.snr_db;
+    mixed.flags = fused.flags;
+    s->track_bpm = bpm;
+    s->track_var = var;
+    s->track_s = track_s;
+    mixed.tracked_bpm = rppg__track(s, mixed.t_s, mixed.hr_bpm, mixed.confidence);
+    for (i = 0; i < n; i++) s->camera[of[i]].share = (double)weight[i];
+  }
+  *out = mixed;
   return RPPG_OK;
 }
 
