@@ -6321,7 +6321,7 @@ static void rppg__finder_replay(rppg_finder *f, const float *weight, rppg_sessio
   rppg__finder_parts(f, weight);
   rppg__restart(s);
   s->started = s->begun = 1;
-  s->first_us = f->first_us;
+  s->first_us = f->first_us + (int64_t)((double)(f->total - m) / f->cfg.rate_hz * 1e6 + 0.5);
   s->last_us = f->last_us;
   s->origin_us = f->origin_us;
   s->interval_s = f->interval_s;

@@ -85,6 +85,26 @@ good() {
     else skip "numbered $format: $(head -n 1 err)"; fi
   done
 
+  # Breathing, beats and their variability; refused where the clip is too short.
+  clip vital.y4m --bpm 70 --breath 18 --hrv 3 --seconds 66 --size 96x72
+  for face in "$box" auto; do
+    run hr_video --face "$face" --json --vitals vital.y4m; measured "--vitals, --face $face" "$(truth)" 1
+    awk -v b="$(value breath_rate)" -v c="$(value breath_confidence)" -v r="$(value beat_rate)" -v n="$(value beats)" \
+      'BEGIN { exit !(b > 17 && b < 19 && c > 0.5 && r > 69 && r < 71 && n > 70 && n < 80) }'
+    ok $? "... $(value breath_rate) breaths a minute, true 18, $(value beats) beats at $(value beat_rate)"
+    [ "$(value lf_ms2)" = null ] && grep -q '"refused":.*"lf_ms2: needs 120 s of clean beats"' out && [ "$(value rmssd_ms)" != null ]
+    ok $? "... RMSSD $(value rmssd_ms) ms, confidence $(value rmssd_ms_confidence); LF refused, with its reason"
+    json "... --face $face"
+  done
+  run hr_video --face "$box" --vitals vital.y4m
+  grep -q '^breath .* a minute ' out && grep -q '^  RMSSD .*confidence' out && grep -q '^  LF .*refused' out; ok $? '--vitals for people'
+  run hr_video --face "$box" --json --vitals demo.y4m; grep -q '"breath_rate":null' out && grep -q '"sdnn_ms":null' out; ok $? '--vitals of 20 s: refused'
+  rm -f vital.y4m
+  box=$("$bin/synth_face" --box --size 320x240)
+  run hr_video --face "$box" --json --skin demo.y4m; measured '--skin' 72 0.5
+  awk -v s="$(value skin_share)" 'BEGIN { exit !(s > 0.7 && s <= 1) }'; ok $? "... $(value skin_share) of the regions is skin"
+  run hr_video --face 0,0,60,60 --json --skin demo.y4m; [ $rc -eq 1 ] && [ -s err ]; ok $? '--skin where there is none'
+
   clip photo.y4m --pulse 0 --seconds 20 --size 160x120
   run hr_video --face "$box" --json photo.y4m
   [ $rc -eq 0 ] && awk -v c="$(value confidence)" 'BEGIN { exit !(c != "" && c < 0.3) }'
@@ -148,6 +168,7 @@ bad() {
     # shellcheck disable=SC2086
     run hr_video $option small.y4m; usage_error "hr_video $option"
   done
+  run hr_video --skin small.y4m; usage_error 'hr_video --skin without a face'
   run hr_video; usage_error 'hr_video without input'
   run hr_video small.y4m small.y4m; usage_error 'hr_video with two inputs'
   run hr_video --face; usage_error 'hr_video --face without a value'
