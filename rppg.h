@@ -707,7 +707,7 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
    t_us   in  capture time in microseconds, any origin
 
    Returns RPPG_OK; an error of rppg_frame_check, of rppg_roi_moments with RPPG_2SR (it takes RGB
-   only: RPPG_ERR_UNSUPPORTED); RPPG_ERR_ARG for a bad box; RPPG_ERR_DATA without
+   only: RPPG_ERR_UNSUPPORTED); RPPG_ERR_ARG for a bad box, or with cameras; RPPG_ERR_DATA without
    a face, or if no ROI lies in the frame, or if t_us is not after the last frame's. A frame with
    an error is left out, and a flag says so at the next estimate. One whose time goes back starts
    a new window, and so does one that comes later than max_gap_s; the latter returns RPPG_OK.
@@ -1152,7 +1152,8 @@ RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n);
    in that camera: while one of them is shaken or blinded, the other one is heard, within a window
    too. The surer of the two makes the result; rppg_wave and rppg_spectrum are those of the sum. Light
    counts against the sum as far as cameras with colours see it. Flags are those that all cameras
-   have, and the sum's. rppg_push, rppg_push_rgb and rppg_people are of a camera, not of the whole.
+   which count have, or the sum. rppg_push, rppg_push_rgb and rppg_people are of a camera, not of the
+   whole. Measured on drawn colours alone: tests/test_cameras.c.
    Cost: an estimate of each camera, and one more.                                                */
 #define RPPG_MAX_CAMERAS 16
 
@@ -6997,8 +6998,8 @@ static double rppg__usual(const float *power, size_t first, size_t end)
 /* The cameras' waves into s->wave [m], see the comment on several cameras. A camera's amplitude is
    set to 1 by its usual power, and in the end to that of the one which counts most. Where the power
    is another than usual, more or less, a camera counts by the square of that ratio. With two cameras
-   drawn that are shaken in turn for 4 s each, 31 and 92 % of windows were wrong by 3 bpm or more
-   alone, 5 % so; with the ratio itself, or the odds instead of their root, 7 to 26 %.            */
+   drawn that are shaken in turn for 4 s each, 31 and 92 % of 888 windows were wrong by 3 bpm or more
+   alone, 5 % so; with the ratio itself 7 %, with the odds instead of their root too 14 %.       */
 static void rppg__mix(rppg_session *s, size_t m)
 {
   float *all = s->scratch, *x = all + s->n, *power = x + s->n; /* [fft_n + 2] >= 3 n */

@@ -153,7 +153,7 @@ static void test_disturbed(const char *what, int (*bad)(int, double), double scr
   score q;
   int bpm;
   memset(&q, 0, sizeof q);
-  for (bpm = 50; bpm < 140; bpm += 22) {
+  for (bpm = 44; bpm < 150; bpm += 35) {
     scene e = usual((double)bpm);
     e.bad = bad;
     e.screen = screen;
@@ -426,9 +426,9 @@ int main(void)
 {
   int isa;
   test_weights();
-  test_disturbed("shaken in turn", in_turn, 0.0, 40, 60, 8);
-  test_disturbed("a screen's light, then shaken", in_turn, 0.03, 40, 60, 8);
-  test_disturbed("in turn for 4 s each", by_pieces, 0.0, 50, 140, 20);
+  test_disturbed("shaken in turn", in_turn, 0.0, 30, 45, 5);
+  test_disturbed("a screen's light, then shaken", in_turn, 0.03, 30, 45, 5);
+  test_disturbed("in turn for 4 s each", by_pieces, 0.0, 50, 110, 15);
   test_noise();
   test_clocks();
   test_silence();
