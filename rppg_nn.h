@@ -446,7 +446,7 @@ RPPG__SUB(__m128, rppg_nn__s8)(const int8_t *p)
 }
 #elif RPPG__PASS == RPPG__NEON
 #  define RPPG__MV 4
-#  define RPPG__MP 6
+#  define RPPG__MP 5
 #  define rppg__vf_fma(a,b,c)  vfmaq_f32(c, a, b)
 #  define rppg__vf_fnma(a,b,c) vfmsq_f32(c, a, b)
 #  define rppg__vf_div(a,b)    vdivq_f32(a, b)
@@ -698,6 +698,10 @@ RPPG__SUB(void, rppg_nn__sum)(int p, const rppg_nn__sum *s, size_t at)
 #  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #elif RPPG__MP == 6
 #  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#elif RPPG__MP == 5
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5)
+#elif RPPG__MP == 4
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4)
 #else
 #  define RPPG__EACH_P(X) X(1) X(2)
 #endif
@@ -1548,7 +1552,8 @@ static void rppg_nn__block_row(rppg_nn__job *j, size_t first, size_t n, size_t a
   s->more = j->more ? j->b.edge_more : NULL;
   s->y = j->b.edge;
   for (i = 0; i < all; i += chunk) {
-    chunk = all - i < RPPG_NN__CHUNK ? all - i : RPPG_NN__CHUNK;
+    chunk = all - i;
+    if (chunk > RPPG_NN__CHUNK) chunk = RPPG_NN__CHUNK;
     if (j->more) {
       memset(j->b.edge_more, 0, chunk * RPPG_NN__BLOCK * sizeof(float));
       for (k = 0; k < chunk; k++)
@@ -1567,7 +1572,7 @@ static size_t rppg_nn__channels(const rppg_nn__plan *p, size_t block, size_t *fi
   const size_t per = p->blocks / (size_t)p->groups, co = (size_t)p->co;
   const size_t in_group = block % per * RPPG_NN__BLOCK;
   *first = block / per * co + in_group;
-  return co - in_group < RPPG_NN__BLOCK ? co - in_group : RPPG_NN__BLOCK;
+  return co - in_group < 16 ? co - in_group : 16;
 }
 
 static const uint8_t *rppg_nn__block_at(const rppg_nn__job *j, size_t block)
