@@ -514,9 +514,9 @@ static float rppg_nn__exp2i(float t)
 
 /* ---- kernels, written once ------------------------------------------------------------------- */
 
-/* e^x, held within e^-87.33 and e^88.37, relative error below 1.2e-7: ln 2 taken out [CodyWaite1980],
-   then 1 + r + r^2 q(r), q minimax on |r| <= ln 2 / 2. NaN comes through here and below. */
-RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
+/* e^x = scale * (1 + u), |u| < 0.42, x held within -87.33 and 88.37: ln 2 taken out [CodyWaite1980],
+   then u = r + r^2 q(r), q minimax on |r| <= ln 2 / 2. NaN comes through here and below. */
+RPPG__SUB(rppg__vf, rppg_nn__vexp_parts)(rppg__vf x, rppg__vf *scale)
 {
   const rppg__vf magic = rppg__vf_set1(12582912.0f); /* 1.5 * 2^23: integers have steps of 1 */
   rppg__vf t, n, p;
@@ -529,9 +529,22 @@ RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
   p = rppg__vf_fma(p, x, rppg__vf_set1(4.166838873489085e-2f));
   p = rppg__vf_fma(p, x, rppg__vf_set1(1.6666520573392035e-1f));
   p = rppg__vf_fma(p, x, rppg__vf_set1(0.4999999344385602f));
-  p = rppg__vf_fma(p, x, rppg__vf_set1(1.0f));
-  p = rppg__vf_fma(p, x, rppg__vf_set1(1.0f));
-  return rppg__vf_mul(p, rppg__vf_exp2i(t));
+  *scale = rppg__vf_exp2i(t);
+  return rppg__vf_fma(rppg__vf_mul(x, x), p, x);
+}
+
+/* Relative error below 1.2e-7. */
+RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
+{
+  rppg__vf s, u = RPPG__CALL(rppg_nn__vexp_parts)(x, &s);
+  return rppg__vf_fma(s, u, s);
+}
+
+/* e^x - 1 for x <= 0, relative error below 2e-7, also near 0. */
+RPPG__SUB(rppg__vf, rppg_nn__vexpm1)(rppg__vf x)
+{
+  rppg__vf s, u = RPPG__CALL(rppg_nn__vexp_parts)(x, &s);
+  return rppg__vf_fma(s, u, rppg__vf_sub(s, rppg__vf_set1(1.0f)));
 }
 
 /* tanh x, relative error below 3e-7: odd rational function, minimax on |x| <= 9.02, where it is 1. */
@@ -548,7 +561,8 @@ RPPG__SUB(rppg__vf, rppg_nn__vtanh)(rppg__vf x)
   d = rppg__vf_fma(d, q, rppg__vf_set1(2.5871064684949013e-2f));
   d = rppg__vf_fma(d, q, rppg__vf_set1(0.46713031315625919f));
   d = rppg__vf_fma(d, q, rppg__vf_set1(1.0f));
-  return rppg__vf_div(rppg__vf_mul(x, p), d);
+  x = rppg__vf_div(rppg__vf_mul(x, p), d); /* may round to just beyond 1 */
+  return rppg__vf_min(rppg__vf_set1(1.0f), rppg__vf_max(rppg__vf_set1(-1.0f), x));
 }
 
 /* erf x, relative error below 4e-7: likewise on |x| <= 3.93. */
@@ -591,7 +605,7 @@ RPPG__SUB(rppg__vf, rppg_nn__vactivate)(int act, rppg__vf x)
   case RPPG_NN_RELU: return rppg__vf_max(zero, x);
   case RPPG_NN_RELU6: return rppg__vf_min(rppg__vf_set1(6.0f), rppg__vf_max(zero, x));
   case RPPG_NN_ELU:
-    u = rppg__vf_sub(RPPG__CALL(rppg_nn__vexp)(rppg__vf_min(zero, x)), one);
+    u = RPPG__CALL(rppg_nn__vexpm1)(rppg__vf_min(zero, x));
     return rppg__vf_add(rppg__vf_max(zero, x), u);
   case RPPG_NN_GELU:
     u = RPPG__CALL(rppg_nn__verf)(rppg__vf_mul(x, rppg__vf_set1(0.707106781f)));
