@@ -89,6 +89,7 @@
                         rotation, IEEE TBME 63(9), 2SR, 10.1109/TBME.2015.2508602
      [Wang2018]         Full video pulse extraction, Biomed. Opt. Express 9(8): no detector, the
                         frame weighs itself, there by colour, here by place, 10.1364/BOE.9.003898
+     [Duff2017]         Building an orthonormal basis, revisited, JCGT 6(1)
      [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range
      [BT2020] [BT2100]  the same; full range of 10 bits
      [ChaiNgan1999]     Face segmentation using skin-color map in videophone applications, IEEE
@@ -3084,15 +3085,14 @@ static void rppg__pulse_refresh(rppg_pulse *p)
   p->fresh = 0;
 }
 
-/* a' C b with C the covariance of the window, times its count. */
-static double rppg__pulse_cov(const rppg_pulse *p, const double a[3], const double b[3])
+/* a' C a; C: RR, RG, RB, GG, GB, BB. */
+static double rppg__form(const double c[6], const double a[3])
 {
   static const int at[9] = { 0, 1, 2, 1, 3, 4, 2, 4, 5 };
   double s = 0.0;
   int i, k;
   for (i = 0; i < 3; i++)
-    for (k = 0; k < 3; k++)
-      s += a[i] * b[k] * (p->product[at[3 * i + k]] - p->sum[i] * p->sum[k] / (double)p->length);
+    for (k = 0; k < 3; k++) s += a[i] * a[k] * c[at[3 * i + k]];
   return s;
 }
 
@@ -3105,8 +3105,8 @@ static void rppg__pulse_weights(const rppg_pulse *p, double g[4])
     { { 0.0, 1.0, -1.0 }, { -2.0, 1.0, 1.0 } },  /* POS */
     { { -3.0, 2.0, 0.0 }, { 1.5, 1.0, -1.5 } }   /* CHROM: -(X - a Y), so that both rise with green */
   };
-  double a[3], b[3], mean[3], va, vb, alpha;
-  int c;
+  double a[3], b[3], mean[3], cov[6], va, vb, alpha; /* cov: times the window's count */
+  int c, d, k = 0;
   g[0] = g[1] = g[2] = g[3] = 0.0;
   for (c = 0; c < 3; c++) {
     mean[c] = p->base[c] + p->sum[c] / (double)p->length;
@@ -3114,12 +3114,15 @@ static void rppg__pulse_weights(const rppg_pulse *p, double g[4])
     a[c] = project[p->method][0][c] / mean[c];
     b[c] = project[p->method][1][c] / mean[c];
   }
-  va = rppg__pulse_cov(p, a, a);
-  vb = rppg__pulse_cov(p, b, b);
+  for (c = 0; c < 3; c++)
+    for (d = c; d < 3; d++, k++)
+      cov[k] = p->product[k] - p->sum[c] * p->sum[d] / (double)p->length;
+  va = rppg__form(cov, a);
+  vb = rppg__form(cov, b);
   alpha = va > 0.0 && vb > 0.0 ? rppg__sqrt(va / vb) : 0.0;
   for (c = 0; c < 3; c++) {
     g[c] = (a[c] + alpha * b[c]) / (double)p->length;
-    g[3] -= (project[p->method][0][c] + alpha * project[p->method][1][c]) / (double)p->length;
+    if (p->terms > 3) g[3] -= (project[p->method][0][c] + alpha * project[p->method][1][c]) / (double)p->length;
   }
 }
 
@@ -3486,8 +3489,8 @@ static void rppg__joint_diagonal(double *M, int m, double *v)
    Returns how many there are: directions with less than `least` of the main one's power are none. */
 static int rppg__jade(const float *x, size_t stride, size_t n, double least, double rows[9])
 {
-  double cov[9], e[3], v[9], white[9], sum[36], vec[36], M[27], turn[9];
-  int pair[6][2], m = 0, pairs = 0, i, k, u, a, b;
+  double cov[9], e[3], v[9], white[9], full[6][6], sum[36], vec[36], M[27], turn[9];
+  int pair[6][2], at[6], m = 0, pairs = 0, i, k, u, a, b;
   size_t t;
   for (i = 0; i < 3; i++)
     for (k = i; k < 3; k++) {
@@ -3504,24 +3507,28 @@ static int rppg__jade(const float *x, size_t stride, size_t n, double least, dou
     }
   for (i = 0; i < m; i++)
     for (k = i; k < m; k++) {
+      at[pairs] = i * (5 - i) / 2 + k; /* of the six pairs that three sources have */
       pair[pairs][0] = i;
       pair[pairs++][1] = k;
     }
-  for (k = 0; k < 36; k++) sum[k] = 0.0;
+  for (k = 3 * m; k < 9; k++) white[k] = 0.0; /* what is no source is 0: all loops are of one size */
+  memset(full, 0, sizeof full);
   for (t = 0; t < n; t++) {
     double y[3], p[6];
-    for (i = 0; i < m; i++)
+    for (i = 0; i < 3; i++)
       y[i] = white[3 * i] * (double)x[t] + white[3 * i + 1] * (double)x[stride + t] +
              white[3 * i + 2] * (double)x[2 * stride + t];
-    for (k = 0; k < pairs; k++) p[k] = y[pair[k][0]] * y[pair[k][1]];
-    for (i = 0; i < pairs; i++)
-      for (k = i; k < pairs; k++) sum[pairs * i + k] += p[i] * p[k];
+    for (k = 0, i = 0; i < 3; i++)
+      for (a = i; a < 3; a++) p[k++] = y[i] * y[a];
+    RPPG__UNROLL
+    for (i = 0; i < 6; i++)
+      for (k = 0; k < 6; k++) full[i][k] += p[i] * p[k];
   }
   for (i = 0; i < pairs; i++) /* fourth cumulants, on symmetric matrices of unit norm */
     for (k = i; k < pairs; k++) {
       const int p = pair[i][0], q = pair[i][1], r = pair[k][0], s = pair[k][1];
       const double root2 = 1.4142135623730951;
-      double z = sum[pairs * i + k] / (double)n;
+      double z = full[at[i]][at[k]] / (double)n;
       z -= (double)((p == q && r == s) + (p == r && q == s) + (p == s && q == r));
       z *= (p == q ? 1.0 : root2) * (r == s ? 1.0 : root2);
       sum[pairs * i + k] = sum[pairs * k + i] = z;
@@ -3554,12 +3561,13 @@ static int rppg__window_jade(const rppg__window *w, double lambda, double least,
 {
   size_t i;
   int c;
+  rppg_dsp__smoothness_factor(w->n, lambda, w->solve + w->n);
   for (c = 0; c < 3; c++) {
     const float *x = w->x + (size_t)c * w->stride;
     float *y = w->smooth + (size_t)c * w->stride;
     double mean = 0.0;
     for (i = 0; i < w->n; i++) w->solve[i] = (double)x[i];
-    rppg_dsp__smoothness_f64(w->solve, w->n, lambda, w->solve + w->n);
+    rppg_dsp__smoothness_solve(w->solve, w->n, lambda, w->solve + w->n);
     for (i = 0; i < w->n; i++) mean += w->solve[i] / (double)w->n;
     for (i = 0; i < w->n; i++) y[i] = (float)(w->solve[i] - mean);
   }
@@ -3647,15 +3655,15 @@ typedef struct rppg__whole {
   rppg__window w;
   rppg_dsp_fft fft;
   rppg_dsp_fft_config fc;
-  float *f;
+  float *f, *hann;
   double *filtered;
+  void *fft_mem;
+  size_t fft_size;
 } rppg__whole;
 
 static rppg_status rppg__whole_layout(rppg__whole *o, const rppg_pulse_config *cfg, size_t n,
                                       rppg__arena *a)
 {
-  size_t size;
-  void *mem;
   memset(o, 0, sizeof *o);
   if (n < 2 || n > RPPG_DSP_FFT_MAX) return RPPG_ERR_ARG;
   o->fc.n = n + n % 2;
@@ -3664,16 +3672,16 @@ static rppg_status rppg__whole_layout(rppg__whole *o, const rppg_pulse_config *c
   o->w.n = o->w.stride = n;
   o->w.bins = o->fc.n / 2 + 1;
   o->w.rate_hz = cfg->rate_hz;
-  size = rppg_dsp_fft_mem_size(&o->fc);
+  o->fft_size = rppg_dsp_fft_mem_size(&o->fc);
   o->w.x = (float *)rppg__take(a, 3 * n, sizeof(float));
   o->w.smooth = (float *)rppg__take(a, 3 * n, sizeof(float));
   o->w.tones = (float *)rppg__take(a, 6 * o->w.bins, sizeof(float));
   o->w.solve = (double *)rppg__take(a, 4 * n, sizeof(double));
   o->f = (float *)rppg__take(a, o->fc.n + 2, sizeof(float));
+  o->hann = (float *)rppg__take(a, n, sizeof(float));
   o->filtered = (double *)rppg__take(a, n + 6 * 7, sizeof(double)); /* taps of order 3 */
-  mem = rppg__take(a, size, 1);
-  if (a->failed) return RPPG_ERR_SPACE;
-  return a->counting ? RPPG_OK : rppg_dsp_fft_init(&o->fft, &o->fc, mem, size);
+  o->fft_mem = rppg__take(a, o->fft_size, 1);
+  return a->failed ? RPPG_ERR_SPACE : RPPG_OK;
 }
 
 /* Doubles. */
@@ -3701,7 +3709,12 @@ static rppg_status rppg__whole_signal(const rppg_pulse_config *cfg, const float 
   o.w.lo = (size_t)(0.6 / bin_hz) + 1;
   o.w.hi = hi < (double)(o.w.bins - 1) ? (size_t)hi : o.w.bins - 1;
   rppg__window_colours(&o.w, rgb, 3, 0, n);
-  rppg__window_tones(&o.w, &o.fft, o.fc.n, NULL, 0, o.f);
+  if (cfg->method != RPPG_LGI && cfg->method != RPPG_OMIT) { /* these know no frequencies */
+    status = rppg_dsp_fft_init(&o.fft, &o.fc, o.fft_mem, o.fft_size);
+    if (status != RPPG_OK) return RPPG_ERR_ARG;
+    rppg_dsp_window(RPPG_DSP_HANN, 0.0, 1, n, o.hann);
+    rppg__window_tones(&o.w, &o.fft, o.fc.n, o.hann, n, o.f);
+  }
   rppg__window_weights(&o.w, cfg->method, g);
   rppg__window_pulse(&o.w, g, pulse);
   return RPPG_OK;
@@ -3803,7 +3816,9 @@ static rppg_status rppg__toolbox_ica(const rppg_pulse_config *cfg, const float *
   if (rppg_dsp_butter(&band, 3, RPPG_DSP_BANDPASS, 0.7, 2.5, cfg->rate_hz) != RPPG_OK)
     return RPPG_ERR_ARG;
   rppg__arena_begin(&a, work, rppg__whole_work(cfg, n) * sizeof(double));
-  if (rppg__whole_layout(&o, cfg, n, &a) != RPPG_OK) return RPPG_ERR_ARG;
+  if (rppg__whole_layout(&o, cfg, n, &a) != RPPG_OK ||
+      rppg_dsp_fft_init(&o.fft, &o.fc, o.fft_mem, o.fft_size) != RPPG_OK)
+    return RPPG_ERR_ARG;
   for (c = 0; c < 3; c++) {
     double mean = 0.0, dev;
     for (i = 0; i < n; i++) o.filtered[i] = (double)rgb[3 * i + (size_t)c];
@@ -3897,6 +3912,83 @@ RPPG_DEF rppg_status rppg_roi_moments(const rppg_frame *frame, const rppg_rect *
   return RPPG_OK;
 }
 
+/* Turns of a matrix with one eigenvalue far above the others, as those of skin have, in closed form:
+   0 if it has not. The highest eigenvalue by Halley's method from above, its axis u from the
+   adjugate of c - e I, two axes p beside it [Duff2017]. What c is between those is B; with b and q
+   the sum and the product of B's eigenvalues, B^(-1/2) = ((b + sqrt q) I - B) / sqrt(q (b + 2 sqrt q)),
+   by Cayley and Hamilton.                                                                        */
+static int rppg__turn_main(const double c[6], double t[8])
+{
+  static const uint8_t at[5][2] = { { 0, 0 }, { 0, 1 }, { 0, 2 }, { 1, 1 }, { 1, 2 } };
+  const double trace = c[0] + c[3] + c[5], minors = c[3] * c[5] - c[4] * c[4] + c[0] * c[5] -
+    c[2] * c[2] + c[0] * c[3] - c[1] * c[1];
+  const double det = c[0] * (c[3] * c[5] - c[4] * c[4]) - c[1] * (c[1] * c[5] - c[4] * c[2]) +
+                     c[2] * (c[1] * c[4] - c[3] * c[2]);
+  double e = trace, u[3], p[2][3], B[3], slope = 0.0, step = 0.0, x, y, z, b, q, root, sign;
+  int i;
+  for (i = 0; i < 4; i++) { /* from a trace 8 % above: 5e-4, 1e-10, 0 */
+    const double f = ((e - trace) * e + minors) * e - det;
+    slope = (3.0 * e - 2.0 * trace) * e + minors;
+    step = f * slope / (slope * slope - f * (3.0 * e - trace));
+    e -= step;
+    if (rppg__abs(step) < 1e-14 * e) break;
+  }
+  if (!(slope > 0.5 * e * e && rppg__abs(step) < 1e-14 * e)) return 0; /* NaN too */
+  x = c[0] - e;
+  y = c[3] - e;
+  z = c[5] - e;
+  u[0] = y * z - c[4] * c[4]; /* the rows of the adjugate are multiples of each other; the one */
+  u[1] = x * z - c[2] * c[2]; /* with the largest diagonal is safe, and its largest is positive */
+  u[2] = x * y - c[1] * c[1];
+  if (u[1] > u[0] && u[1] >= u[2]) {
+    u[0] = c[2] * c[4] - c[1] * z;
+    u[2] = c[1] * c[2] - x * c[4];
+  } else if (u[2] > u[0]) {
+    u[0] = c[1] * c[4] - y * c[2];
+    u[1] = c[1] * c[2] - x * c[4];
+  } else {
+    u[1] = c[2] * c[4] - c[1] * z;
+    u[2] = c[1] * c[4] - y * c[2];
+  }
+  x = 1.0 / rppg__sqrt(rppg__dot3(u, u));
+  root = rppg__sqrt(e);
+  for (i = 0; i < 3; i++) {
+    u[i] *= x;
+    t[i] = u[i] * root;
+  }
+  for (i = 3; i < 8; i++) t[i] = 0.0;
+  sign = u[2] < 0.0 ? -1.0 : 1.0;
+  x = -1.0 / (sign + u[2]);
+  p[0][0] = 1.0 + sign * u[0] * u[0] * x;
+  p[0][1] = sign * (u[0] * u[1] * x);
+  p[0][2] = -sign * u[0];
+  p[1][0] = u[0] * u[1] * x;
+  p[1][1] = sign + u[1] * u[1] * x;
+  p[1][2] = -u[1];
+  B[0] = B[1] = B[2] = 0.0;
+  for (i = 0; i < 2; i++) {
+    const double *r = p[i];
+    x = c[0] * r[0] + c[1] * r[1] + c[2] * r[2];
+    y = c[1] * r[0] + c[3] * r[1] + c[4] * r[2];
+    z = c[2] * r[0] + c[4] * r[1] + c[5] * r[2];
+    B[2 * i] = r[0] * x + r[1] * y + r[2] * z;
+    if (i == 0) B[1] = p[1][0] * x + p[1][1] * y + p[1][2] * z;
+  }
+  b = B[0] + B[2];
+  q = B[0] * B[2] - B[1] * B[1];
+  x = b * b - 4.0 * q > 0.0 ? rppg__sqrt(b * b - 4.0 * q) : 0.0;
+  if (!(b > 0.0 && q > 1e-12 * e * 0.5 * (b + x))) return 1; /* the lower one is 2 q / (b + x) */
+  root = rppg__sqrt(q);
+  x = 1.0 / rppg__sqrt(q * (b + 2.0 * root));
+  for (i = 0; i < 5; i++) {
+    const double *r = p[0], *s = p[1];
+    const int k = at[i][0], l = at[i][1];
+    t[3 + i] = ((B[2] + root) * r[k] * r[l] + (B[0] + root) * s[k] * s[l] -
+                B[1] * (r[k] * s[l] + r[l] * s[k])) * x;
+  }
+  return 1;
+}
+
 /* What of a frame's matrix of second moments c (RR, RG, RB, GG, GB, BB) the windows need: t[0..2]
    its main axis, times the root of its eigenvalue; the rows of R, t[3..5], and of G, t[4], t[6],
    t[7], of the sum of u u' / root of the eigenvalue over the other two axes.                     */
@@ -3905,6 +3997,7 @@ static void rppg__turn_of(const double c[6], double t[8])
   const double a[9] = { c[0], c[1], c[2], c[1], c[3], c[4], c[2], c[4], c[5] };
   double e[3], v[9];
   int i, k;
+  if (rppg__turn_main(c, t)) return;
   rppg_dsp_eig3(a, e, v);
   for (i = 0; i < 8; i++) t[i] = 0.0;
   for (i = 0; i < 3 && e[2] > 0.0; i++) t[i] = v[3 * i + 2] * rppg__sqrt(e[2]);
@@ -3925,19 +4018,29 @@ static void rppg__rotation(const double *turns, size_t step, size_t at, size_t r
                            size_t l, int toolbox, float *pulse, double *work)
 {
   double *s0 = work, *s1 = s0 + l, *sum = s1 + l;
-  size_t w, i;
+  size_t w, i, k;
   for (i = 0; i < n; i++) sum[i] = 0.0;
   for (w = 0; w + l + (toolbox ? 1 : 0) <= n; w++) {
     const double *a = turns + (at + w) % ring * step;
-    double m0, m1, d0, d1;
-    for (i = 0; i < l; i++) {
-      const double *t = turns + (at + w + i) % ring * step;
+    double m0, m1, d0, d1, ratio;
+    m0 = m1 = d0 = d1 = 0.0;
+    for (k = (at + w) % ring, i = 0; i < l; i++, k = k + 1 == ring ? 0 : k + 1) {
+      const double *t = turns + k * step;
       s0[i] = a[3] * t[0] + a[4] * t[1] + a[5] * t[2];
       s1[i] = a[4] * t[0] + a[6] * t[1] + a[7] * t[2];
+      m0 += s0[i];
+      m1 += s1[i];
+      d0 += s0[i] * s0[i]; /* s is 0 where the window begins: no large mean to cancel */
+      d1 += s1[i] * s1[i];
     }
-    rppg__mean_dev(s0, l, &m0, &d0);
-    rppg__mean_dev(s1, l, &m1, &d1);
-    for (i = 0; i < l && d1 > 0.0; i++) sum[w + i] += (s0[i] - m0) - d0 / d1 * (s1[i] - m1);
+    m0 /= (double)l;
+    m1 /= (double)l;
+    d0 -= m0 * m0 * (double)l;
+    d1 -= m1 * m1 * (double)l;
+    if (!(d1 > 0.0)) continue;
+    ratio = d0 > 0.0 ? rppg__sqrt(d0 / d1) : 0.0; /* of the deviations */
+    m0 -= ratio * m1;
+    for (i = 0; i < l; i++) sum[w + i] += (s0[i] - ratio * s1[i]) - m0;
   }
   for (i = 0; i < n; i++) {
     const size_t first = i + 1 > l ? i + 1 - l : 0, last = i + l <= n ? i : n - l;
