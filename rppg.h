@@ -389,8 +389,8 @@ typedef enum rppg_patch_order {
 
 #define RPPG_PATCH_MAX 256 /* a side of a patch */
 
-/* Bytes of work that rppg_patch needs, for any frame: about 90 a pixel of the box's width and 170 a
-   pixel of w, 27 KB for 300 to 36. 0 for a bad box or a side out of range. */
+/* Bytes of work that rppg_patch needs, for any frame: about 80 a pixel of the box's width and 100 a
+   pixel of w, 29 KB for 300 to 36. 0 for a bad box or a side out of range. */
 RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
 
 /* A box of the frame, resampled to w by h pixels by area averaging: the box is cut into w by h
@@ -399,20 +399,23 @@ RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
    holds where cells are smaller than pixels: the frame is squares of one colour, never
    interpolated.
 
-   frame  in   any 8-bit format; RPPG_ERR_UNSUPPORTED for one whose channels are not whole bytes
+   frame  in   any format
    box    in   pixels; a good face box, see layouts. What reaches over the edge of the frame takes
                the nearest pixel's colour, so that the face keeps its shape
    w, h   in   1..RPPG_PATCH_MAX each, usually 9, 36, 72 or 128
    order  in   rppg_patch_order
-   out    out  R, G, B from 0 to 255, in that order; GRAY8 gives the grey three times. YUV is averaged
-               as YUV, a chroma sample covering its 2x1 or 2x2 pixels, and converted once a pixel
-               of the patch; colours that RGB cannot show lie a little outside 0..255
+   out    out  R, G, B from 0 to 255, in that order, for every depth, as of rppg_sums_mean; grey
+               formats give the grey three times. YUV is averaged as YUV, a chroma sample covering
+               its 2x1 or 2x2 pixels, and converted once a pixel of the patch; colours that RGB
+               cannot show lie a little outside 0..255. Bayer is not demosaiced: each sample covers
+               the 2x2 pixels of its cell, and G is the mean of the cell's two
    work   tmp  [rppg_patch_work(box, w, h)] bytes, any content, any alignment
 
    Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a NULL, a bad box, side or order;
    RPPG_ERR_DATA if no pixel of the box lies in the frame. Never NaN.
    Exact: same bits on every ISA; within 0.0002 of the true mean. Cost: one pass over the box, of
-   which rows that two rows of the patch share are read twice.                                  */
+   which rows that two rows of the patch share are read twice. RGB565, RAW10 and RAW12 are slow
+   where bytes cannot be shuffled (SSE2, 32-bit ARM).                                            */
 RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, int w, int h,
                                 int order, float *out, void *work);
 
@@ -1188,27 +1191,37 @@ typedef struct rppg__patch_cell {
   float head, tail, weight; /* of columns from, of the next cell's from, of more */
 } rppg__patch_cell;
 
-typedef struct rppg__patch_channel {
+/* The bytes of one channel that weigh the same: a word's low ones, say. */
+typedef struct rppg__patch_part {
   int part, step, unit; /* of the first edge; units of a cell; units of a sample */
   int byte, gap;       /* of the first edge's sample, in where; bytes from sample to sample */
-  rppg__patch_cell *cell; /* [w + 1] */
+  int add;             /* the mean has other parts already */
+  float scale;         /* of the sums to the mean of the channel */
+  const rppg__patch_cell *cell; /* [w + 1] */
   float *mean;         /* [w][RPPG__PATCH_ROWS] */
-} rppg__patch_channel;
+} rppg__patch_part;
 
-enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 2 }; /* of the patch; blocks; at a time */
+enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 2, RPPG__PATCH_AHEAD = 8 };
+/* rows of the patch, blocks, spread rows: at a time */
+
+/* How cells whose samples share bytes become such that have bytes of their own: 16 of these come
+   from `take` bytes. x = a byte; x & keep, and at even places also the lower bits, moved up. */
+typedef struct rppg__spread { uint8_t take, from[16], keep[16], times[16], low[16]; } rppg__spread;
 
 typedef struct rppg__patch_job {
-  const uint8_t *src;  /* byte x0 of the plane's top row */
+  const uint8_t *src;  /* the plane's top row */
   ptrdiff_t stride;
-  int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row */
+  const rppg__spread *spread; /* NULL if cells are in memory as they are needed */
+  int room;            /* bytes of a row in memory */
+  int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row, spread */
   int first, last, bytes; /* the frame's cells at the box's edges, before any cut; bytes of a cell */
-  int of_first[4], of_last[4]; /* for each byte of a cell, the first and last one of its channel */
+  int of_first[4], of_last[4]; /* for each byte of a cell, the first and last one of its part */
   int *where;          /* [last - first + 1][bytes] where in t a byte is */
   int blocks;          /* vectors from x0 on; the last one is moved left where the row ends */
   int at[RPPG__PATCH_ROWS + 1], part[RPPG__PATCH_ROWS + 1], unit; /* of the rows of the patch */
-  int w, channels;
-  rppg__patch_channel channel[3];
-  float *t, scale;
+  int w, parts;
+  rppg__patch_part each[4];
+  float *t;
 } rppg__patch_job;
 
 typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__patch_colour;
@@ -1364,6 +1377,8 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__q_store(p,a)  _mm256_storeu_si256((__m256i *)(void *)(p), a)
 #  define rppg__q_add(a,b)    _mm256_add_epi32(a, b)
 #  define rppg__q_and(a,b)    _mm256_and_si256(a, b)
+#  define rppg__q_or(a,b)     _mm256_or_si256(a, b)
+#  define rppg__q_mul(a,b)    _mm256_mullo_epi16(a, b)
 #  define rppg__q_odd(a)      _mm256_srli_epi16(a, 8)
 #  define rppg__q_pick(a,i)   _mm256_shuffle_epi8(a, i)
 #elif (defined(RPPG__BYTES_NEON) && defined(__aarch64__)) || RPPG__PASS == RPPG__SIMD128
@@ -1375,6 +1390,8 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__q_store       rppg__vu_store
 #  define rppg__q_add         rppg__vu_add
 #  define rppg__q_and         rppg__vu_and
+#  define rppg__q_or          rppg__vu_or
+#  define rppg__q_mul         rppg__vu_mul
 #  define rppg__q_odd         rppg__vu_odd
 #  if defined(RPPG__BYTES_NEON)
 #    define rppg__q_pick(a,i) vreinterpretq_u32_u8(vqtbl1q_u8(vreinterpretq_u8_u32(a), \
@@ -1562,29 +1579,53 @@ RPPG__SUB(void, rppg__patch_planes)(rppg__vu even, rppg__vu odd, rppg__vf *c)
 #endif
 }
 
-/* A block of a row; narrow: of a row that is shorter than a vector. */
-RPPG__SUB(rppg__vu, rppg__patch_load)(const uint8_t *p, int narrow)
+/* A block of a row, from its byte x on, as it is needed; zeros beyond the end. */
+RPPG__SUB(void, rppg__patch_fetch)(const rppg__patch_job *job, const uint8_t *row, int x,
+                                   uint8_t *u)
 {
-  uint8_t t[RPPG__VU];
-  if (!narrow) return rppg__vu_load(p);
-  memset(t, 0, sizeof t);
-  memcpy(t, p, (size_t)narrow);
-  return rppg__vu_load(t);
+  const rppg__spread *s = job->spread;
+  int i = 0;
+  if (s == NULL) {
+    memset(u, 0, RPPG__VU);
+    memcpy(u, row + x, (size_t)rppg__min(job->width - x, RPPG__VU));
+    return;
+  }
+#if defined(rppg__q)
+  {
+    const uint8_t *p = row + x * s->take / 16; /* a cell begins here */
+    const rppg__q from = rppg__q_load(s->from, 0), keep = rppg__q_load(s->keep, 0);
+    const rppg__q times = rppg__q_load(s->times, 0), low = rppg__q_load(s->low, 0);
+    for (; i < RPPG__VU && p + (RPPG__Q - 1) * s->take + 16 <= row + job->room;
+         i += 16 * RPPG__Q, p += RPPG__Q * s->take) {
+      const rppg__q a = rppg__q_pick(rppg__q_load(p, s->take), from); /* times is 0 at odd places: */
+      const rppg__q b = rppg__q_and(rppg__q_mul(a, times), low);      /* these do not reach down */
+      rppg__q_store(u + i, rppg__q_or(rppg__q_and(a, keep), b));
+    }
+  }
+#endif
+  for (; i < RPPG__VU; i++) {
+    const int k = (x + i) & 15;
+    const int b = x + i < job->width ? row[((x + i) >> 4) * s->take + s->from[k]] : 0;
+    u[i] = (uint8_t)((b & s->keep[k]) | (b * s->times[k] & s->low[k]));
+  }
 }
 
-/* c = the bytes of a row, in `count` blocks, times k; or c + that. */
-RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int count, int narrow, int k, int add,
-                                 rppg__vf *c)
+/* Row y of `count` blocks from byte x on, times k, into c; or c + that. direct: as it is in memory. */
+RPPG__SUB(void, rppg__patch_row)(const rppg__patch_job *job, int y, int x, int count, int direct,
+                                 int k, int add, rppg__vf *c)
 {
   enum { N = RPPG__VU / RPPG__VF };
+  const uint8_t *p = job->src + rppg__max(rppg__min(y, job->rows - 1), 0) * job->stride;
   const rppg__vf weight = rppg__vf_set1((float)k);
+  uint8_t u[RPPG__VU];
   rppg__vf b[N];
   int i, v;
+  if (!direct) RPPG__CALL(rppg__patch_fetch)(job, p, x, u);
+  p = direct ? p + x : u;
   RPPG__UNROLL
   for (v = 0; v < count; v++, c += N) {
-    const rppg__vu x = RPPG__CALL(rppg__patch_load)(p + v * RPPG__VU, narrow);
-    const rppg__vu odd = rppg__vu_odd(x);
-    RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(x, rppg__vu_shl(odd, 8)), odd, b);
+    const rppg__vu a = rppg__vu_load(p + v * RPPG__VU), odd = rppg__vu_odd(a);
+    RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(a, rppg__vu_shl(odd, 8)), odd, b);
     RPPG__UNROLL
     for (i = 0; i < N; i++) {
       b[i] = rppg__vf_mul(b[i], weight);
@@ -1593,27 +1634,36 @@ RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int count, int narrow, int k,
   }
 }
 
-/* c += rows y0 .. y1 - 1, times k; 257 at a time, as in rppg__block. */
-RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int y1, int count,
-                                 int narrow, int k, rppg__vf *c)
+/* c += rows y0 .. y1 - 1, times the job's unit; 257 at a time, as in rppg__block. */
+RPPG__SUB(void, rppg__patch_sum)(const rppg__patch_job *job, int y0, int y1, int x, int count,
+                                 int direct, rppg__vf *c)
 {
-  enum { N = RPPG__VU / RPPG__VF, MAX = RPPG__PATCH_COUNT };
-  const rppg__vf weight = rppg__vf_set1((float)k);
+  enum { N = RPPG__VU / RPPG__VF, MAX = RPPG__PATCH_COUNT, AHEAD = RPPG__PATCH_AHEAD };
+  const rppg__vf weight = rppg__vf_set1((float)job->unit);
+  uint8_t u[AHEAD * RPPG__VU];
   rppg__vf b[N];
-  int i, v, y, end;
+  int i, v, y, end, next;
   for (y = y0; y < y1; y = end) {
-    const uint8_t *q = p + y * stride;
+    const uint8_t *p = job->src + y * job->stride;
     rppg__vu all[MAX], odd[MAX];
     end = y1 - y < 257 ? y1 : y + 257;
     RPPG__UNROLL
     for (v = 0; v < count; v++) all[v] = odd[v] = rppg__vu_zero();
-    for (i = y; i < end; i++, q += stride) {
-      RPPG__UNROLL
-      for (v = 0; v < count; v++) {
-        rppg__vu x = RPPG__CALL(rppg__patch_load)(q + v * RPPG__VU, narrow);
-        RPPG__KEEP(x);
-        all[v] = rppg__vu_add(all[v], x);
-        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(x));
+    for (i = y; i < end; i = next) {
+      const uint8_t *q = direct ? p + x : u;
+      const ptrdiff_t step = direct ? job->stride : RPPG__VU;
+      int r;
+      next = direct || end - i < AHEAD ? end : i + AHEAD;
+      for (r = i; r < next && !direct; r++, p += job->stride)
+        RPPG__CALL(rppg__patch_fetch)(job, p, x, u + (r - i) * RPPG__VU);
+      for (r = i; r < next; r++, q += step) {
+        RPPG__UNROLL
+        for (v = 0; v < count; v++) {
+          rppg__vu a = rppg__vu_load(q + v * RPPG__VU);
+          RPPG__KEEP(a);
+          all[v] = rppg__vu_add(all[v], a);
+          odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(a));
+        }
       }
     }
     RPPG__UNROLL
@@ -1625,33 +1675,30 @@ RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int
   }
 }
 
-/* `count` blocks for the job's rows of the patch, into t: [VU][4] each, in the order that zips
-   give. Rows above and below the plane are its first and its last one. A row that an edge cuts
-   counts whole in the cell below it, less the part above the edge, which the cell above adds.    */
-RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p, int count,
-                                   int narrow, float *t)
+/* `count` blocks from byte x on for the job's rows of the patch, into t: [VU][4] each, in the order
+   that zips give. Rows above and below the plane are its first and its last one. A row that an edge
+   cuts counts whole in the cell below it, less the part above the edge, which the cell above adds. */
+RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, int x, int count, int direct,
+                                   float *t)
 {
   enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS, MAX = RPPG__PATCH_COUNT };
   const rppg__vf minus = rppg__vf_set1(-1.0f);
   const int h = job->rows;
   rppg__vf c[ROWS][MAX * N], e[MAX * N];
   int r, i;
-#define RPPG__ROW(y) (p + ((y) < 0 ? 0 : (y) < h ? (y) : h - 1) * job->stride)
-  RPPG__CALL(rppg__patch_row)(RPPG__ROW(job->at[0]), count, narrow, job->part[0], 0, e);
+  RPPG__CALL(rppg__patch_row)(job, job->at[0], x, count, direct, job->part[0], 0, e);
   for (r = 0; r < ROWS; r++) {
     const int a = job->at[r], b = job->at[r + 1];
     const int top = (b < 0 ? b : 0) - (a < 0 ? a : 0), end = (b > h ? b : h) - (a > h ? a : h);
     RPPG__UNROLL
     for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_mul(e[i], minus);
-    RPPG__CALL(rppg__patch_sum)(p, job->stride, a < 0 ? 0 : a, b > h ? h : b, count, narrow,
-                                job->unit, c[r]);
-    if (top > 0) RPPG__CALL(rppg__patch_row)(p, count, narrow, top * job->unit, 1, c[r]);
-    if (end > 0) RPPG__CALL(rppg__patch_row)(RPPG__ROW(h), count, narrow, end * job->unit, 1, c[r]);
-    RPPG__CALL(rppg__patch_row)(RPPG__ROW(b), count, narrow, job->part[r + 1], 0, e);
+    RPPG__CALL(rppg__patch_sum)(job, a < 0 ? 0 : a, b > h ? h : b, x, count, direct, c[r]);
+    if (top > 0) RPPG__CALL(rppg__patch_row)(job, 0, x, count, direct, top * job->unit, 1, c[r]);
+    if (end > 0) RPPG__CALL(rppg__patch_row)(job, h, x, count, direct, end * job->unit, 1, c[r]);
+    RPPG__CALL(rppg__patch_row)(job, b, x, count, direct, job->part[r + 1], 0, e);
     RPPG__UNROLL
     for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_add(c[r][i], e[i]);
   }
-#undef RPPG__ROW
   RPPG__UNROLL
   for (i = 0; i < count * N; i++) {
 #if RPPG__VF == 1
@@ -1690,13 +1737,13 @@ RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
     job->where[i] = job->where[(cells - 1 - job->first) * n + job->of_last[i % n]];
 }
 
-/* Means of the cells along four rows of the patch, one channel. All cells have the same number of
+/* Means of the cells along four rows of the patch, one part. All cells have the same number of
    columns but for one: no branch depends on the cell. Sums run in sixteens, so that a thousand
    columns lose no more than a few. */
-RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_channel *c)
+RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_part *c)
 {
   const int whole = rppg__max(c->step / c->unit - 1, 0); /* columns that every cell has whole */
-  const rppg__vq unit = rppg__vq_set1((float)c->unit), scale = rppg__vq_set1(job->scale);
+  const rppg__vq unit = rppg__vq_set1((float)c->unit), scale = rppg__vq_set1(c->scale);
   const rppg__patch_cell *cell = c->cell;
   const int *where = job->where + c->byte;
   const ptrdiff_t gap = c->gap;
@@ -1706,6 +1753,7 @@ RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch
 #define RPPG__COLUMN(s) rppg__vq_load(t + where[(s) * gap])
     for (i = 0; i < job->w; i++) {
       const int from = cell[i].from, at = cell[i + 1].from;
+      float *mean = c->mean + i * RPPG__PATCH_ROWS + k;
       rppg__vq sum = rppg__vq_mul(RPPG__COLUMN(from), rppg__vq_set1(cell[i].head));
       sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(at), rppg__vq_set1(cell[i].tail)));
       sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(cell[i].more),
@@ -1716,7 +1764,8 @@ RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch
         for (s++; s < end; s++) some = rppg__vq_add(some, RPPG__COLUMN(from + s));
         sum = rppg__vq_add(sum, rppg__vq_mul(some, unit));
       }
-      rppg__vq_store(c->mean + i * RPPG__PATCH_ROWS + k, rppg__vq_mul(sum, scale));
+      sum = rppg__vq_mul(sum, scale);
+      rppg__vq_store(mean, c->add ? rppg__vq_add(rppg__vq_load(mean), sum) : sum);
     }
   }
 #undef RPPG__COLUMN
@@ -1726,19 +1775,17 @@ RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch
 RPPG__FN(void, rppg__patch_rows)(const rppg__patch_job *job)
 {
   enum { W = RPPG__VU, COUNT = RPPG__PATCH_COUNT, QUAD = RPPG__PATCH_ROWS };
-  const uint8_t *p = job->src;
-  const int whole = rppg__min(job->blocks, (job->width - job->x0) / W);
+  const int direct = job->spread == NULL && job->width >= W;
+  const int whole = direct ? rppg__min(job->blocks, (job->width - job->x0) / W) : 0;
   int i;
-  if (job->width < W) RPPG__CALL(rppg__patch_block)(job, p, 1, job->width, job->t);
-  else {
-    for (i = 0; i + COUNT <= whole; i += COUNT)
-      RPPG__CALL(rppg__patch_block)(job, p + i * W, COUNT, 0, job->t + i * W * QUAD);
-    for (; i < job->blocks; i++) {
-      const int over = rppg__max(job->x0 + (i + 1) * W - job->width, 0);
-      RPPG__CALL(rppg__patch_block)(job, p + i * W - over, 1, 0, job->t + i * W * QUAD);
-    }
+  for (i = 0; i + COUNT <= whole; i += COUNT)
+    RPPG__CALL(rppg__patch_block)(job, job->x0 + i * W, COUNT, 1, job->t + i * W * QUAD);
+  for (; i < job->blocks; i++) { /* the last one is moved left unless the row is too narrow */
+    const int x = rppg__max(rppg__min(job->x0 + i * W, job->width - W), 0);
+    if (direct) RPPG__CALL(rppg__patch_block)(job, x, 1, 1, job->t + i * W * QUAD);
+    else RPPG__CALL(rppg__patch_block)(job, x, 1, 0, job->t + i * W * QUAD);
   }
-  for (i = 0; i < job->channels; i++) RPPG__CALL(rppg__patch_cells)(job, &job->channel[i]);
+  for (i = 0; i < job->parts; i++) RPPG__CALL(rppg__patch_cells)(job, &job->each[i]);
 }
 
 /* m [3][w][4] to R, G, B where it is not yet, then to the rows of out. */
@@ -1760,8 +1807,22 @@ RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int 
     }
   }
   i = 0;
-#if RPPG__VQ == 4 /* a pixel's three channels with one store, which the next pixel cuts to three */
+#if RPPG__VQ == 4
+  for (; pixel == 1 && rows == R && i + 4 <= w; i += 4)
+    for (k = 0; k < 3; k++) {
+      const float *q = m + (k * w + i) * R;
+      float *to = out + i + k * channel;
+      const rppg__vq a = rppg__vq_load(q), b = rppg__vq_load(q + R);
+      const rppg__vq c = rppg__vq_load(q + 2 * R), d = rppg__vq_load(q + 3 * R);
+      const rppg__vq ac = rppg__vq_zip_lo(a, c), bd = rppg__vq_zip_lo(b, d);
+      const rppg__vq ca = rppg__vq_zip_hi(a, c), db = rppg__vq_zip_hi(b, d);
+      rppg__vq_store(to, rppg__vq_zip_lo(ac, bd));
+      rppg__vq_store(to + row, rppg__vq_zip_hi(ac, bd));
+      rppg__vq_store(to + 2 * row, rppg__vq_zip_lo(ca, db));
+      rppg__vq_store(to + 3 * row, rppg__vq_zip_hi(ca, db));
+    }
   for (; pixel == 3 && rows == R && i + 1 < w; i++) {
+    /* a pixel's three channels with one store, which the next pixel cuts to three */
     const rppg__vq red = rppg__vq_load(m + i * R), green = rppg__vq_load(m + (w + i) * R);
     const rppg__vq blue = rppg__vq_load(m + (2 * w + i) * R);
     const rppg__vq a = rppg__vq_zip_lo(red, blue), b = rppg__vq_zip_lo(green, blue);
@@ -2038,6 +2099,8 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
 #undef rppg__q_store
 #undef rppg__q_add
 #undef rppg__q_and
+#undef rppg__q_or
+#undef rppg__q_mul
 #undef rppg__q_odd
 #undef rppg__q_pick
 #undef rppg__vu_mul
@@ -2734,13 +2797,59 @@ RPPG_DEF rppg_status rppg_layout_grid(int rows, int cols, const rppg_rect *box, 
 
 /* ---- patches --------------------------------------------------------------------------------- */
 
-/* Formats whose samples are bytes, each at its own place. */
-static int rppg__patch_knows(int format) { return format > 0 && format <= RPPG_UYVY; }
-
 static int rppg__floor_div(int a, int b) { return a / b - (a % b < 0); }
 
-/* Scratch: t for a row of four bytes a pixel and a vector; where its bytes are; the means and
-   the cells of three channels. */
+/* Formats whose samples share bytes. RAW10 and RAW12 become BAYER16 of words, low byte first, whose
+   highest bits count; RGB565 becomes 8 R, the two parts of G, and B. */
+static const rppg__spread rppg__spreads[4] = {
+  /* RAW10 */ { 10, { 4, 0, 4, 1, 4, 2, 4, 3, 9, 5, 9, 6, 9, 7, 9, 8 },
+                { 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255 },
+                { 64, 0, 16, 0, 4, 0, 1, 0, 64, 0, 16, 0, 4, 0, 1, 0 },
+                { 192, 0, 192, 0, 192, 0, 192, 0, 192, 0, 192, 0, 192, 0, 192, 0 } },
+  /* RAW12 */ { 12, { 2, 0, 2, 1, 5, 3, 5, 4, 8, 6, 8, 7, 11, 9, 11, 10 },
+                { 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255 },
+                { 16, 0, 1, 0, 16, 0, 1, 0, 16, 0, 1, 0, 16, 0, 1, 0 },
+                { 240, 0, 240, 0, 240, 0, 240, 0, 240, 0, 240, 0, 240, 0, 240, 0 } },
+  /* RGB565, low byte first, and high byte first */
+  { 8, { 1, 1, 0, 0, 3, 3, 2, 2, 5, 5, 4, 4, 7, 7, 6, 6 },
+    { 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } },
+  { 8, { 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7 },
+    { 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } }
+};
+
+/* Plane k as rppg__look has it, but spread; how, or NULL. All planes in turn, with the same v. */
+static const rppg__spread *rppg__patch_look(const rppg_frame *frame, int k, rppg__view *v)
+{
+  static const rppg__plane bayer16 = { 2, 2, 4, { 128, 4 * 8, 128 + 1, 4 * 8 + 1, 3 } };
+  static const rppg__plane rgb565 = { 1, 1, 4, { 0, 4 * 8 + 1, 128 + 1, 2, 3 } };
+  int i;
+  rppg__look(frame, k, v);
+  if (frame->format == RPPG_RGB565) {
+    v->p = rgb565;
+    return &rppg__spreads[2 + v->swap];
+  }
+  if (frame->format != RPPG_RAW10 && frame->format != RPPG_RAW12) return NULL;
+  v->p = bayer16;
+  for (i = 0; i < 4; i++) v->p.of[i] = (uint8_t)((v->p.of[i] & ~3) | v->channel[v->p.of[i] & 3]);
+  return &rppg__spreads[frame->format == RPPG_RAW12];
+}
+
+/* The largest value of a channel, in the units of its parts. */
+static double rppg__patch_white(const rppg_frame *frame, int channel)
+{
+  const double white = rppg__white(frame, channel);
+  if (frame->format == RPPG_RAW10) return 64.0 * white;
+  if (frame->format == RPPG_RAW12) return 16.0 * white;
+  if (frame->format == RPPG_RGB565 && channel < 2) return (channel ? 32.0 : 8.0) * white;
+  return white;
+}
+
+/* Scratch: t for a row of four bytes a pixel and a vector; where its bytes are; the means of three
+   channels; the cells of samples of one pixel, and of two. */
 typedef struct rppg__patch_mem {
   float *t, *mean;
   int *where;
@@ -2750,10 +2859,10 @@ typedef struct rppg__patch_mem {
 static void rppg__patch_layout(rppg__patch_mem *m, rppg__arena *a, const rppg_rect *box, int w)
 {
   const size_t pixels = (size_t)box->w + 4; /* and one at each edge, in pairs */
-  m->t = (float *)rppg__take(a, RPPG__PATCH_ROWS * (4 * pixels + 64), sizeof(float));
+  m->t = (float *)rppg__take(a, RPPG__PATCH_ROWS * (4 * pixels + 80), sizeof(float));
   m->mean = (float *)rppg__take(a, 3 * RPPG__PATCH_ROWS * (size_t)w, sizeof(float));
   m->where = (int *)rppg__take(a, 4 * pixels, sizeof(int));
-  m->cell = (rppg__patch_cell *)rppg__take(a, 3 * ((size_t)w + 1), sizeof(rppg__patch_cell));
+  m->cell = (rppg__patch_cell *)rppg__take(a, 2 * ((size_t)w + 1), sizeof(rppg__patch_cell));
 }
 
 RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
@@ -2767,55 +2876,33 @@ RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
   return rppg__arena_size(&a);
 }
 
-/* How a channel's samples lie in a plane, evenly, and its edges along a row. None in it: 0. */
-static int rppg__patch_channel_of(const rppg__patch_job *job, const rppg__plane *p, int channel,
-                                  const rppg_rect *box, int w, rppg__patch_channel *c)
+/* The cells along a row of the patch, in samples of `pixels` pixels. */
+static void rppg__patch_cut(const rppg_rect *box, int w, int pixels, rppg__patch_cell *cells)
 {
-  int i, first, per = 0, at = 0;
-  for (i = p->bytes - 1; i >= 0; i--)
-    if (p->of[i] == channel) {
-      at = i;
-      per++;
-    }
-  if (per == 0) return 0;
-  c->gap = p->bytes / per;
-  c->unit = w * (p->pixels / per);
-  c->step = box->w;
-  first = rppg__floor_div(box->x * w, c->unit); /* 2^15 * 2^8 */
-  c->part = box->x * w - first * c->unit;
-  c->byte = at + (first - job->first * per) * c->gap;
-  return 1;
-}
-
-/* The cells along a row of the patch. */
-static void rppg__patch_cut(const rppg__patch_channel *c, int w)
-{
-  const int columns = c->step / c->unit, left = c->step % c->unit;
-  int at = 0, part = c->part, i;
+  const int unit = w * pixels, columns = box->w / unit, left = box->w % unit;
+  int at = 0, part = box->x * w - rppg__floor_div(box->x * w, unit) * unit, i; /* 2^15 * 2^8 */
   for (i = 0; i < w; i++) {
-    rppg__patch_cell *cell = &c->cell[i];
+    rppg__patch_cell *cell = &cells[i];
     const int from = at, before = part;
     at += columns;
     part += left;
-    if (part >= c->unit) {
-      part -= c->unit;
+    if (part >= unit) {
+      part -= unit;
       at++;
     }
     cell->from = from;
     cell->more = at > from ? at - 1 : from;
-    cell->head = (float)((from == at ? part : c->unit) - before);
+    cell->head = (float)((from == at ? part : unit) - before);
     cell->tail = from == at ? 0.0f : (float)part;
-    cell->weight = columns > 0 && at - from > columns ? (float)c->unit : 0.0f;
+    cell->weight = columns > 0 && at - from > columns ? (float)unit : 0.0f;
   }
-  c->cell[w].from = at;
+  cells[w].from = at;
 }
 
 /* The edges of rows j .. j + RPPG__PATCH_ROWS of the patch; rows below it are empty. */
-static void rppg__patch_edges(rppg__patch_job *job, const rppg__plane *p, const rppg_rect *box,
-                              int h, int j)
+static void rppg__patch_edges(rppg__patch_job *job, const rppg_rect *box, int h, int j)
 {
   int r;
-  job->unit = h * p->rows;
   for (r = 0; r <= RPPG__PATCH_ROWS; r++) {
     const int y = box->y * h + rppg__min(j + r, h) * box->h;
     job->at[r] = rppg__floor_div(y, job->unit);
@@ -2823,45 +2910,58 @@ static void rppg__patch_edges(rppg__patch_job *job, const rppg__plane *p, const 
   }
 }
 
-/* Sets a plane up. */
-static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, int plane,
-                              const rppg_rect *box, int w, const rppg__patch_mem *m, int *where,
-                              rppg__patch_job *job)
+/* Sets plane k up; v as in rppg__look. seen: a bit for each channel that planes before had. */
+static void rppg__patch_plane(const rppg_frame *frame, int k, const rppg_rect *box, int w,
+                              int convert, const rppg__patch_mem *m, int *where, unsigned *seen,
+                              rppg__view *v, rppg__patch_job *job)
 {
   const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
-  const rppg__plane *p = &f->plane[plane];
+  const int bayer = rppg__formats[frame->format].family == RPPG__IS_BAYER;
+  const rppg__plane *p = &v->p;
   rppg_rect cut = *box;
   rppg__box b;
-  int i, k;
+  int i, j;
   cut.w++; /* the right edge may lie at the begin of a sample */
+  job->spread = rppg__patch_look(frame, k, v);
   b = rppg__cut(&cut, frame, p);
-  job->stride = frame->strides[plane];
+  job->src = v->src;
+  job->stride = v->stride;
+  job->room = v->row;
   job->rows = rppg__cells(frame->height, p->rows);
   job->width = rppg__cells(frame->width, p->pixels) * p->bytes;
-  job->x0 = job->width < kernels->vector ? 0 : b.x0; /* of a narrow row, all */
-  job->src = frame->planes[plane] + job->x0;
-  job->blocks = job->width < kernels->vector ? 1 : rppg__cells(b.x1 - b.x0, kernels->vector);
+  job->x0 = job->width < kernels->vector ? 0 : job->spread ? b.x0 & ~15 : b.x0; /* of a narrow row, all */
+  job->blocks = job->width < kernels->vector ? 1 : rppg__cells(b.x1 - job->x0, kernels->vector);
   job->bytes = p->bytes;
   job->first = rppg__floor_div(box->x, p->pixels);
   job->last = rppg__floor_div(box->x + box->w, p->pixels);
-  for (i = 0; i < p->bytes; i++)
-    for (job->of_first[i] = -1, k = 0; k < p->bytes; k++)
-      if (p->of[k] == p->of[i]) {
-        if (job->of_first[i] < 0) job->of_first[i] = k;
-        job->of_last[i] = k;
-      }
   job->where = where;
   job->t = m->t;
-  job->scale = (float)(1.0 / ((double)box->w * box->h));
   job->w = w;
-  job->channels = 0;
-  for (i = 0; i < 3; i++) {
-    rppg__patch_channel *c = &job->channel[job->channels];
-    if (!rppg__patch_channel_of(job, p, i, box, w, c)) continue;
-    job->channels++;
-    c->mean = m->mean + i * w * RPPG__PATCH_ROWS;
-    c->cell = m->cell + i * (w + 1);
-    rppg__patch_cut(c, w);
+  job->parts = 0;
+  for (i = 0; i < p->bytes; i++) {
+    rppg__patch_part *c = &job->each[job->parts];
+    const int channel = p->of[i] & 3;
+    int per = 0;
+    job->of_first[i] = -1;
+    for (j = 0; j < p->bytes; j++)
+      if (p->of[j] == p->of[i]) {
+        if (job->of_first[i] < 0) job->of_first[i] = j;
+        job->of_last[i] = j;
+        per++;
+      }
+    if (channel == 3 || job->of_first[i] != i) continue; /* nothing, or known from before */
+    job->parts++;
+    c->gap = p->bytes / per; /* samples lie evenly */
+    c->unit = w * (p->pixels / per);
+    c->step = box->w;
+    c->byte = i + (rppg__floor_div(box->x * w, c->unit) - job->first * per) * c->gap;
+    c->add = (*seen >> channel & 1) != 0;
+    *seen |= 1u << channel;
+    c->scale = (float)((1 << (p->of[i] >> 2 & 15)) * (bayer && channel == 1 ? 0.5 : 1.0) *
+                       (convert ? 1.0 : 255.0 / rppg__patch_white(frame, channel)) /
+                       ((double)box->w * box->h));
+    c->mean = m->mean + channel * w * RPPG__PATCH_ROWS;
+    c->cell = m->cell + (p->pixels / per - 1) * (w + 1);
   }
   kernels->patch_where(job);
 }
@@ -2897,11 +2997,12 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
   rppg__patch_job job[3];
   rppg__patch_colour colour;
   rppg__patch_mem m;
+  rppg__view view;
   rppg__arena a;
   size_t size;
-  int *where, i, j;
+  unsigned seen = 0;
+  int *where, planes, i, j;
   if (status != RPPG_OK) return status;
-  if (!rppg__patch_knows(frame->format)) return RPPG_ERR_UNSUPPORTED;
   size = rppg_patch_work(box, w, h);
   if (size == 0 || out == NULL || work == NULL) return RPPG_ERR_ARG;
   if (order != RPPG_PATCH_HWC && order != RPPG_PATCH_CHW) return RPPG_ERR_ARG;
@@ -2909,19 +3010,23 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
   if (box->y >= frame->height || box->y + box->h <= 0) return RPPG_ERR_DATA;
   f = rppg__format_of(frame);
   memset(&colour, 0, sizeof colour);
-  colour.convert = f->family != RPPG__IS_RGB;
+  colour.convert = f->family == RPPG__IS_YUV || f->family == RPPG__IS_GRAY;
   if (colour.convert) rppg__patch_colours(frame, &colour);
   rppg__arena_begin(&a, work, size);
   rppg__patch_layout(&m, &a, box, w);
   memset(m.mean, 0, 3 * ROWS * (size_t)w * sizeof *m.mean); /* grey has but one channel */
-  for (where = m.where, i = 0; i < f->planes; i++) {
-    rppg__patch_plane(frame, f, i, box, w, &m, where, &job[i]);
+  rppg__patch_cut(box, w, 1, m.cell);
+  rppg__patch_cut(box, w, 2, m.cell + w + 1);
+  planes = rppg__views(f);
+  for (where = m.where, i = 0; i < planes; i++) {
+    rppg__patch_plane(frame, i, box, w, colour.convert, &m, where, &seen, &view, &job[i]);
+    job[i].unit = h * view.p.rows;
     where += (job[i].last - job[i].first + 1) * job[i].bytes;
   }
   for (j = 0; j < h; j += ROWS) {
     const int rows = rppg__min(ROWS, h - j);
-    for (i = 0; i < f->planes; i++) {
-      rppg__patch_edges(&job[i], &f->plane[i], box, h, j);
+    for (i = 0; i < planes; i++) {
+      rppg__patch_edges(&job[i], box, h, j);
       kernels->patch_rows(&job[i]);
     }
     kernels->patch_out(&colour, m.mean, w, rows, pixel, row, channel, out + j * row);
