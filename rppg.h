@@ -1201,8 +1201,7 @@ typedef struct rppg__patch_part {
   float *mean;         /* [w][RPPG__PATCH_ROWS] */
 } rppg__patch_part;
 
-enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 2, RPPG__PATCH_AHEAD = 8 };
-/* rows of the patch, blocks, spread rows: at a time */
+enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 4 }; /* of the patch; blocks; at a time */
 
 /* How cells whose samples share bytes become such that have bytes of their own: 16 of these come
    from `take` bytes. x = a byte; x & keep, and at even places also the lower bits, moved up. */
@@ -1219,6 +1218,8 @@ typedef struct rppg__patch_job {
   int *where;          /* [last - first + 1][bytes] where in t a byte is */
   int blocks;          /* vectors from x0 on; the last one is moved left where the row ends */
   int at[RPPG__PATCH_ROWS + 1], part[RPPG__PATCH_ROWS + 1], unit; /* of the rows of the patch */
+  int y0[RPPG__PATCH_ROWS], y1[RPPG__PATCH_ROWS]; /* rows that a row of the patch has whole, */
+  int above[RPPG__PATCH_ROWS], below[RPPG__PATCH_ROWS]; /* and how many beyond the plane */
   int w, parts;
   rppg__patch_part each[4];
   float *t;
@@ -1559,8 +1560,9 @@ enum { RPPG__CALL(rppg__patch_vector) = RPPG__VU };
 RPPG__SUB(void, rppg__patch_planes)(rppg__vu even, rppg__vu odd, rppg__vf *c)
 {
   enum { N = RPPG__VU / 4 / RPPG__VF };
-  const rppg__vu c2 = rppg__vu_shr(even, 16), c0 = rppg__vu_sub(even, rppg__vu_shl(c2, 16));
-  const rppg__vu c3 = rppg__vu_shr(odd, 16), c1 = rppg__vu_sub(odd, rppg__vu_shl(c3, 16));
+  const rppg__vu low = rppg__vu_shr(rppg__vu_all(255), 16);
+  const rppg__vu c0 = rppg__vu_and(even, low), c2 = rppg__vu_shr(even, 16);
+  const rppg__vu c1 = rppg__vu_and(odd, low), c3 = rppg__vu_shr(odd, 16);
 #if RPPG__VF == 1
   const int flip = rppg__big_endian() ? 3 : 0;
   uint32_t t[4][N];
@@ -1610,67 +1612,63 @@ RPPG__SUB(void, rppg__patch_fetch)(const rppg__patch_job *job, const uint8_t *ro
   }
 }
 
-/* Row y of `count` blocks from byte x on, times k, into c; or c + that. direct: as it is in memory. */
-RPPG__SUB(void, rppg__patch_row)(const rppg__patch_job *job, int y, int x, int count, int direct,
-                                 int k, int add, rppg__vf *c)
+/* Row y of a block from byte x on, times k, into c; or c + that. direct: as it is in memory. */
+RPPG__SUB(void, rppg__patch_row)(const rppg__patch_job *job, int y, int x, int direct, int k,
+                                 int add, rppg__vf *c)
 {
   enum { N = RPPG__VU / RPPG__VF };
   const uint8_t *p = job->src + rppg__max(rppg__min(y, job->rows - 1), 0) * job->stride;
   const rppg__vf weight = rppg__vf_set1((float)k);
   uint8_t u[RPPG__VU];
   rppg__vf b[N];
-  int i, v;
+  rppg__vu a, odd;
+  int i;
   if (!direct) RPPG__CALL(rppg__patch_fetch)(job, p, x, u);
-  p = direct ? p + x : u;
+  a = rppg__vu_load(direct ? p + x : u);
+  odd = rppg__vu_odd(a);
+  RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(a, rppg__vu_shl(odd, 8)), odd, b);
   RPPG__UNROLL
-  for (v = 0; v < count; v++, c += N) {
-    const rppg__vu a = rppg__vu_load(p + v * RPPG__VU), odd = rppg__vu_odd(a);
-    RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(a, rppg__vu_shl(odd, 8)), odd, b);
-    RPPG__UNROLL
-    for (i = 0; i < N; i++) {
-      b[i] = rppg__vf_mul(b[i], weight);
-      c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
-    }
+  for (i = 0; i < N; i++) {
+    b[i] = rppg__vf_mul(b[i], weight);
+    c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
   }
 }
 
-/* c += rows y0 .. y1 - 1, times the job's unit; 257 at a time, as in rppg__block. */
+/* Rows y0 .. y1 - 1 of `count` blocks, added up into f; 257 at a time, as in rppg__block. */
 RPPG__SUB(void, rppg__patch_sum)(const rppg__patch_job *job, int y0, int y1, int x, int count,
-                                 int direct, rppg__vf *c)
+                                 int direct, float *f)
 {
-  enum { N = RPPG__VU / RPPG__VF, MAX = RPPG__PATCH_COUNT, AHEAD = RPPG__PATCH_AHEAD };
-  const rppg__vf weight = rppg__vf_set1((float)job->unit);
-  uint8_t u[AHEAD * RPPG__VU];
+  enum { N = RPPG__VU / RPPG__VF, MAX = RPPG__PATCH_COUNT };
+  const ptrdiff_t stride = job->stride;
+  uint8_t u[RPPG__VU];
   rppg__vf b[N];
-  int i, v, y, end, next;
+  int i, v, y, end;
+  if (y0 >= y1) memset(f, 0, (size_t)(count * RPPG__VU) * sizeof *f);
   for (y = y0; y < y1; y = end) {
-    const uint8_t *p = job->src + y * job->stride;
+    const uint8_t *p = job->src + y * stride, *stop;
     rppg__vu all[MAX], odd[MAX];
-    end = y1 - y < 257 ? y1 : y + 257;
+    end = y1;
+    if (y1 - y > 257) end = y + 257;
+    stop = job->src + end * stride;
     RPPG__UNROLL
     for (v = 0; v < count; v++) all[v] = odd[v] = rppg__vu_zero();
-    for (i = y; i < end; i = next) {
-      const uint8_t *q = direct ? p + x : u;
-      const ptrdiff_t step = direct ? job->stride : RPPG__VU;
-      int r;
-      next = direct || end - i < AHEAD ? end : i + AHEAD;
-      for (r = i; r < next && !direct; r++, p += job->stride)
-        RPPG__CALL(rppg__patch_fetch)(job, p, x, u + (r - i) * RPPG__VU);
-      for (r = i; r < next; r++, q += step) {
-        RPPG__UNROLL
-        for (v = 0; v < count; v++) {
-          rppg__vu a = rppg__vu_load(q + v * RPPG__VU);
-          RPPG__KEEP(a);
-          all[v] = rppg__vu_add(all[v], a);
-          odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(a));
-        }
+    for (; p != stop; p += stride) {
+      if (!direct) RPPG__CALL(rppg__patch_fetch)(job, p, x, u);
+      RPPG__UNROLL
+      for (v = 0; v < count; v++) {
+        rppg__vu a = rppg__vu_load(direct ? p + x + v * RPPG__VU : u);
+        RPPG__KEEP(a);
+        all[v] = rppg__vu_add(all[v], a);
+        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(a));
       }
     }
     RPPG__UNROLL
     for (v = 0; v < count; v++) {
+      float *to = f + v * RPPG__VU;
       RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(all[v], rppg__vu_shl(odd[v], 8)), odd[v], b);
       RPPG__UNROLL
-      for (i = 0; i < N; i++) c[v * N + i] = rppg__vf_add(c[v * N + i], rppg__vf_mul(b[i], weight));
+      for (i = 0; i < N; i++, to += RPPG__VF)
+        rppg__vf_store(to, y == y0 ? b[i] : rppg__vf_add(rppg__vf_load(to), b[i]));
     }
   }
 }
@@ -1681,37 +1679,41 @@ RPPG__SUB(void, rppg__patch_sum)(const rppg__patch_job *job, int y0, int y1, int
 RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, int x, int count, int direct,
                                    float *t)
 {
-  enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS, MAX = RPPG__PATCH_COUNT };
-  const rppg__vf minus = rppg__vf_set1(-1.0f);
-  const int h = job->rows;
-  rppg__vf c[ROWS][MAX * N], e[MAX * N];
-  int r, i;
-  RPPG__CALL(rppg__patch_row)(job, job->at[0], x, count, direct, job->part[0], 0, e);
-  for (r = 0; r < ROWS; r++) {
-    const int a = job->at[r], b = job->at[r + 1];
-    const int top = (b < 0 ? b : 0) - (a < 0 ? a : 0), end = (b > h ? b : h) - (a > h ? a : h);
+  enum { W = RPPG__VU, N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS };
+  const rppg__vf unit = rppg__vf_set1((float)job->unit);
+  float f[ROWS][RPPG__PATCH_COUNT * W];
+  int r, i, v;
+  for (r = 0; r < ROWS; r++)
+    RPPG__CALL(rppg__patch_sum)(job, job->y0[r], job->y1[r], x, count, direct, f[r]);
+  for (v = 0; v < count; v++, x += W, t += W * ROWS) {
+    rppg__vf c[ROWS][N], d[N], e[N];
+    RPPG__CALL(rppg__patch_row)(job, job->at[0], x, direct, job->part[0], 0, e);
     RPPG__UNROLL
-    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_mul(e[i], minus);
-    RPPG__CALL(rppg__patch_sum)(job, a < 0 ? 0 : a, b > h ? h : b, x, count, direct, c[r]);
-    if (top > 0) RPPG__CALL(rppg__patch_row)(job, 0, x, count, direct, top * job->unit, 1, c[r]);
-    if (end > 0) RPPG__CALL(rppg__patch_row)(job, h, x, count, direct, end * job->unit, 1, c[r]);
-    RPPG__CALL(rppg__patch_row)(job, b, x, count, direct, job->part[r + 1], 0, e);
+    for (r = 0; r < ROWS; r++) {
+      const int above = job->above[r] * job->unit, below = job->below[r] * job->unit;
+      RPPG__UNROLL
+      for (i = 0; i < N; i++)
+        d[i] = rppg__vf_sub(rppg__vf_mul(rppg__vf_load(f[r] + v * W + i * RPPG__VF), unit), e[i]);
+      if (above) RPPG__CALL(rppg__patch_row)(job, 0, x, direct, above, 1, d);
+      if (below) RPPG__CALL(rppg__patch_row)(job, job->rows, x, direct, below, 1, d);
+      RPPG__CALL(rppg__patch_row)(job, job->at[r + 1], x, direct, job->part[r + 1], 0, e);
+      RPPG__UNROLL
+      for (i = 0; i < N; i++) c[r][i] = rppg__vf_add(d[i], e[i]);
+    }
     RPPG__UNROLL
-    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_add(c[r][i], e[i]);
-  }
-  RPPG__UNROLL
-  for (i = 0; i < count * N; i++) {
+    for (i = 0; i < N; i++) {
 #if RPPG__VF == 1
-    for (r = 0; r < ROWS; r++) t[i * ROWS + r] = c[r][i];
+      for (r = 0; r < ROWS; r++) t[i * ROWS + r] = c[r][i];
 #else
-    const rppg__vf a = rppg__vf_zip_lo(c[0][i], c[2][i]), b = rppg__vf_zip_lo(c[1][i], c[3][i]);
-    const rppg__vf d = rppg__vf_zip_hi(c[0][i], c[2][i]), f = rppg__vf_zip_hi(c[1][i], c[3][i]);
-    float *q = t + i * ROWS * RPPG__VF;
-    rppg__vf_store(q, rppg__vf_zip_lo(a, b));
-    rppg__vf_store(q + RPPG__VF, rppg__vf_zip_hi(a, b));
-    rppg__vf_store(q + 2 * RPPG__VF, rppg__vf_zip_lo(d, f));
-    rppg__vf_store(q + 3 * RPPG__VF, rppg__vf_zip_hi(d, f));
+      const rppg__vf k = rppg__vf_zip_lo(c[0][i], c[2][i]), l = rppg__vf_zip_lo(c[1][i], c[3][i]);
+      const rppg__vf m = rppg__vf_zip_hi(c[0][i], c[2][i]), n = rppg__vf_zip_hi(c[1][i], c[3][i]);
+      float *q = t + i * ROWS * RPPG__VF;
+      rppg__vf_store(q, rppg__vf_zip_lo(k, l));
+      rppg__vf_store(q + RPPG__VF, rppg__vf_zip_hi(k, l));
+      rppg__vf_store(q + 2 * RPPG__VF, rppg__vf_zip_lo(m, n));
+      rppg__vf_store(q + 3 * RPPG__VF, rppg__vf_zip_hi(m, n));
 #endif
+    }
   }
 }
 
@@ -1737,38 +1739,53 @@ RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
     job->where[i] = job->where[(cells - 1 - job->first) * n + job->of_last[i % n]];
 }
 
-/* Means of the cells along four rows of the patch, one part. All cells have the same number of
-   columns but for one: no branch depends on the cell. Sums run in sixteens, so that a thousand
-   columns lose no more than a few. */
-RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_part *c)
+/* Means of the cells along four rows of the patch, of `parts` <= 3 parts that lie alike. All cells
+   have the same number of columns but for one: no branch depends on the cell. Sums run in sixteens,
+   so that a thousand columns lose no more than a few. */
+RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_part *c, int parts)
 {
   const int whole = rppg__max(c->step / c->unit - 1, 0); /* columns that every cell has whole */
-  const rppg__vq unit = rppg__vq_set1((float)c->unit), scale = rppg__vq_set1(c->scale);
+  const rppg__vq unit = rppg__vq_set1((float)c->unit);
   const rppg__patch_cell *cell = c->cell;
-  const int *where = job->where + c->byte;
   const ptrdiff_t gap = c->gap;
-  int i, k, s, end;
+  const int w = job->w;
+  rppg__vq sum[3], some[3], x;
+  const int *where[3];
+  int i, j, k, p, s, n;
   for (k = 0; k < RPPG__PATCH_ROWS; k += RPPG__VQ) {
     const float *t = job->t + k;
-#define RPPG__COLUMN(s) rppg__vq_load(t + where[(s) * gap])
-    for (i = 0; i < job->w; i++) {
-      const int from = cell[i].from, at = cell[i + 1].from;
-      float *mean = c->mean + i * RPPG__PATCH_ROWS + k;
-      rppg__vq sum = rppg__vq_mul(RPPG__COLUMN(from), rppg__vq_set1(cell[i].head));
-      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(at), rppg__vq_set1(cell[i].tail)));
-      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(cell[i].more),
-                                           rppg__vq_set1(cell[i].weight)));
-      for (s = 1; s <= whole; s = end) {
-        rppg__vq some = RPPG__COLUMN(from + s);
-        end = whole - s < 16 ? whole + 1 : s + 16;
-        for (s++; s < end; s++) some = rppg__vq_add(some, RPPG__COLUMN(from + s));
-        sum = rppg__vq_add(sum, rppg__vq_mul(some, unit));
+    for (i = 0; i < w; i++) {
+      const ptrdiff_t from = cell[i].from * gap, at = cell[i + 1].from * gap, more = cell[i].more * gap;
+      const rppg__vq head = rppg__vq_set1(cell[i].head), tail = rppg__vq_set1(cell[i].tail);
+      const rppg__vq weight = rppg__vq_set1(cell[i].weight);
+      RPPG__UNROLL
+      for (p = 0; p < parts; p++) {
+        const int *all = job->where + c[p].byte;
+        sum[p] = rppg__vq_mul(rppg__vq_load(t + all[from]), head);
+        sum[p] = rppg__vq_add(sum[p], rppg__vq_mul(rppg__vq_load(t + all[at]), tail));
+        sum[p] = rppg__vq_add(sum[p], rppg__vq_mul(rppg__vq_load(t + all[more]), weight));
+        where[p] = all + from;
       }
-      sum = rppg__vq_mul(sum, scale);
-      rppg__vq_store(mean, c->add ? rppg__vq_add(rppg__vq_load(mean), sum) : sum);
+      for (s = whole; s > 0; s -= n) {
+        n = s < 16 ? s : 16;
+        RPPG__UNROLL
+        for (p = 0; p < parts; p++) some[p] = rppg__vq_load(t + *(where[p] += gap));
+        for (j = 1; j < n; j++) {
+          RPPG__UNROLL
+          for (p = 0; p < parts; p++)
+            some[p] = rppg__vq_add(some[p], rppg__vq_load(t + *(where[p] += gap)));
+        }
+        RPPG__UNROLL
+        for (p = 0; p < parts; p++) sum[p] = rppg__vq_add(sum[p], rppg__vq_mul(some[p], unit));
+      }
+      RPPG__UNROLL
+      for (p = 0; p < parts; p++) {
+        float *mean = c[p].mean + i * RPPG__PATCH_ROWS + k;
+        x = rppg__vq_mul(sum[p], rppg__vq_set1(c[p].scale));
+        rppg__vq_store(mean, c[p].add ? rppg__vq_add(rppg__vq_load(mean), x) : x);
+      }
     }
   }
-#undef RPPG__COLUMN
 }
 
 /* Four rows of the patch, of one plane. */
@@ -1777,7 +1794,7 @@ RPPG__FN(void, rppg__patch_rows)(const rppg__patch_job *job)
   enum { W = RPPG__VU, COUNT = RPPG__PATCH_COUNT, QUAD = RPPG__PATCH_ROWS };
   const int direct = job->spread == NULL && job->width >= W;
   const int whole = direct ? rppg__min(job->blocks, (job->width - job->x0) / W) : 0;
-  int i;
+  int i, alike;
   for (i = 0; i + COUNT <= whole; i += COUNT)
     RPPG__CALL(rppg__patch_block)(job, job->x0 + i * W, COUNT, 1, job->t + i * W * QUAD);
   for (; i < job->blocks; i++) { /* the last one is moved left unless the row is too narrow */
@@ -1785,7 +1802,13 @@ RPPG__FN(void, rppg__patch_rows)(const rppg__patch_job *job)
     if (direct) RPPG__CALL(rppg__patch_block)(job, x, 1, 1, job->t + i * W * QUAD);
     else RPPG__CALL(rppg__patch_block)(job, x, 1, 0, job->t + i * W * QUAD);
   }
-  for (i = 0; i < job->parts; i++) RPPG__CALL(rppg__patch_cells)(job, &job->each[i]);
+  for (i = 0; i < job->parts; i += alike) {
+    const rppg__patch_part *c = &job->each[i];
+    for (alike = 1; alike < 3 && i + alike < job->parts && c[alike].gap == c->gap;) alike++;
+    if (alike == 3) RPPG__CALL(rppg__patch_cells)(job, c, 3);
+    else if (alike == 2) RPPG__CALL(rppg__patch_cells)(job, c, 2);
+    else RPPG__CALL(rppg__patch_cells)(job, c, 1);
+  }
 }
 
 /* m [3][w][4] to R, G, B where it is not yet, then to the rows of out. */
@@ -2907,6 +2930,13 @@ static void rppg__patch_edges(rppg__patch_job *job, const rppg_rect *box, int h,
     const int y = box->y * h + rppg__min(j + r, h) * box->h;
     job->at[r] = rppg__floor_div(y, job->unit);
     job->part[r] = y - job->at[r] * job->unit;
+  }
+  for (r = 0; r < RPPG__PATCH_ROWS; r++) { /* here: gcc would do this in vectors, and wait for it */
+    const int a = job->at[r], b = job->at[r + 1], rows = job->rows;
+    job->y0[r] = rppg__max(a, 0);
+    job->y1[r] = rppg__min(b, rows);
+    job->above[r] = rppg__min(b, 0) - rppg__min(a, 0);
+    job->below[r] = rppg__max(b, rows) - rppg__max(a, rows);
   }
 }
 
