@@ -2032,8 +2032,12 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
   uint32_t lane[W / 4], count = 0;
   int r, i, b;
 #if defined(rppg__q)
-  const int step = 16 / bytes * bytes, skip = 16 / bytes * pixels;
-  const rppg__q place = rppg__q_load(m->of, 0);
+  /* Bytes and pixels of a lane. A byte for two pixels is read twice, and counts the first time. */
+  static const uint8_t twice[16] = { 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7 };
+  static const uint8_t once[16] = { 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0 };
+  const int halves = pixels > bytes;
+  const int step = halves ? 8 : 16 / bytes * bytes, skip = halves ? 16 : 16 / bytes * pixels;
+  const rppg__q place = rppg__q_load(halves ? twice : m->of, 0), first = rppg__q_load(once, 0);
   rppg__q all = rppg__q_zero(), odd = rppg__q_zero();
   const int each = n / (RPPG__Q * step) + 1; /* additions to 16 bits a row; 257 fit */
   int used = 0;
@@ -2046,8 +2050,14 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
     else RPPG__CALL(rppg__any)(set, a, c, wide, pixels, m->first, &sum);
     i = 0;
 #if defined(rppg__q)
-    if (pixels <= bytes) { /* else the cells of 16 bytes have more than 16 pixels */
-      for (; i < n && i + (RPPG__Q - 1) * step + 16 <= m->room; i += RPPG__Q * step) {
+    {
+      for (; i + RPPG__Q * step <= n && halves && i + (RPPG__Q - 1) * step + 16 <= m->room;
+           i += RPPG__Q * step) {
+        const rppg__q x = rppg__q_pick(rppg__q_load(src + i, step), place);
+        all = rppg__q_add(all, rppg__q_and(rppg__q_and(x, first), rppg__q_load(at, skip)));
+        at += RPPG__Q * skip;
+      }
+      for (; i < n && !halves && i + (RPPG__Q - 1) * step + 16 <= m->room; i += RPPG__Q * step) {
         const rppg__q x = rppg__q_and(rppg__q_load(src + i, step),
                                       rppg__q_pick(rppg__q_load(at, skip), place));
         all = rppg__q_add(all, x);
@@ -2545,6 +2555,8 @@ RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *su
    are read at their cells; those of words are words. */
 typedef struct rppg__gate {
   int64_t k[2][3], low[2], high[2];
+  uint64_t both[3];  /* of bytes: k of Cr in the upper half, of Cb in the lower, in 2^-22 */
+  uint32_t from[2], wide[2]; /* the window of that: from low on, so wide */
   int format, begin; /* first channel that counts: YUV has no need of Y */
   const uint8_t *src[3];
   ptrdiff_t stride[3];
@@ -2597,6 +2609,12 @@ static void rppg__gate_init(rppg__gate *g, const rppg_frame *frame, const rppg_s
     g->low[i] = rppg__fixed((double)low - 0.5 - zero);
     g->high[i] = rppg__fixed((double)high + 0.5 - zero);
   }
+  for (i = 0; i < 2; i++) { /* three times 255 * 2^21: 31 bits hold it */
+    for (c = 0; c < 3; c++)
+      g->both[c] += (uint64_t)((g->k[i][c] + 2) >> 2) << (i ? 32 : 0);
+    g->from[i] = (uint32_t)((g->low[i] + 2) >> 2);
+    g->wide[i] = (uint32_t)((g->high[i] + 2) >> 2) - g->from[i];
+  }
   for (plane = 0; plane < f->planes; plane++) {
     rppg__look(frame, plane, &v);
     for (b = 0; b < v.p.bytes; b++) {
@@ -2631,6 +2649,29 @@ static int rppg__gate_passes(const rppg__gate *g, int x, int y)
   return a >= g->low[0] && a < g->high[0] && b >= g->low[1] && b < g->high[1];
 }
 
+/* Takes pixels begin .. end - 1 of row y that do not pass out of room, byte formats only: both sums
+   with one product a channel, modulo 2^64. */
+static void rppg__gate_row(const rppg__gate *g, int begin, int end, int y, uint8_t *room)
+{
+  const uint64_t k0 = g->both[0], k1 = g->both[1], k2 = g->both[2];
+  const ptrdiff_t row = (y >> g->rows[1]) * g->stride[1];
+  const uint8_t *b = g->src[1] + row, *c = g->src[2] + (y >> g->rows[2]) * g->stride[2];
+  const uint8_t *a = g->begin ? b : g->src[0] + row; /* k0 is 0 then */
+  const int bytes = g->bytes[1], half = g->half[1];
+  const uint32_t from0 = g->from[0], from1 = g->from[1], wide0 = g->wide[0], wide1 = g->wide[1];
+  int i, next;
+  for (i = begin; i < end; i = next) {
+    const ptrdiff_t at = (ptrdiff_t)(i >> half) * bytes;
+    const uint64_t sum = k0 * a[at] + k1 * b[at] + k2 * c[at];
+    const uint32_t low = (uint32_t)sum, high = (uint32_t)(sum >> 32) + (low >> 31);
+    const unsigned ok = (unsigned)(low - from0 < wide0) & (unsigned)(high - from1 < wide1);
+    const uint8_t keep = (uint8_t)(0u - ok);
+    next = half ? (i | 1) + 1 : i + 1;
+    room[i - begin] &= keep;
+    if (half && next <= end && next - i == 2) room[i + 1 - begin] &= keep;
+  }
+}
+
 /* What of n pixels of row y from x on passes, as bytes; none outside of the rectangle's part `in`
    of the frame. mask is that part's. In room[TILE], or where the mask is if that will do. */
 static const uint8_t *rppg__pass(uint8_t *room, int x, int n, int y, const rppg__box *in,
@@ -2648,6 +2689,10 @@ static const uint8_t *rppg__pass(uint8_t *room, int x, int n, int y, const rppg_
   memset(room, 0, (size_t)n);
   if (mask) memcpy(room + (begin - x), row, (size_t)(end - begin));
   else memset(room + (begin - x), 255, (size_t)(end - begin));
+  if (g && g->format != RPPG_RGB565 && g->format != RPPG_P010) {
+    rppg__gate_row(g, begin, end, y, room + (begin - x));
+    return room;
+  }
   for (i = begin; i < end && g; i++) {
     if (!g->half[1] || i == begin || (i & 1) == 0) ok = rppg__gate_passes(g, i, y);
     if (!ok) room[i - x] = 0;
