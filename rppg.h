@@ -262,8 +262,8 @@ typedef struct rppg_skin { int cb_min, cb_max, cr_min, cr_max; } rppg_skin;
    stride shorter than the rectangle; RPPG_ERR_UNSUPPORTED for a gate on grey or Bayer;
    RPPG_ERR_DATA and all zero if nothing passed.
    Exact. Cost: O(pixels): 2 to 3 times rppg_roi_sums; about 1 ns a pixel where bytes cannot be
-   shuffled (SSE2, 32-bit ARM) and for chroma planes of I420 and I422, samples that share bytes, and
-   rectangles without a mask; a gate takes 5 ns a pixel more. 4 KB of stack.                   */
+   shuffled (SSE2, 32-bit ARM) and for samples that share bytes; a gate takes 2 ns a pixel more, of
+   RGB565 and P010 5. 5 KB of stack.                                                           */
 RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
                                     const uint8_t *mask, ptrdiff_t stride, const rppg_skin *skin,
                                     rppg_sums *out);
@@ -2041,6 +2041,13 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
   rppg__q all = rppg__q_zero(), odd = rppg__q_zero();
   const int each = n / (RPPG__Q * step) + 1; /* additions to 16 bits a row; 257 fit */
   int used = 0;
+#elif RPPG__VU > 4 /* the mask of each byte is written out; vectors begin `period` places of a cell */
+  const int period = bytes % 2 && bytes > 1 ? bytes : 1;
+  const int each = n / (W * period) + 1;
+  uint8_t wide_mask[4 * RPPG__TILE + 8];
+  rppg__vu all[5], odd[5];
+  int used = 0, v;
+  for (v = 0; v < period; v++) all[v] = odd[v] = rppg__vu_zero();
 #endif
   if (bytes == 1 && pixels == 1 && n >= W) return RPPG__CALL(rppg__masked_bytes)(m, rows, total);
   for (r = 0; r < rows; r++) {
@@ -2050,37 +2057,65 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
     else RPPG__CALL(rppg__any)(set, a, c, wide, pixels, m->first, &sum);
     i = 0;
 #if defined(rppg__q)
-    {
-      for (; i + RPPG__Q * step <= n && halves && i + (RPPG__Q - 1) * step + 16 <= m->room;
-           i += RPPG__Q * step) {
-        const rppg__q x = rppg__q_pick(rppg__q_load(src + i, step), place);
-        all = rppg__q_add(all, rppg__q_and(rppg__q_and(x, first), rppg__q_load(at, skip)));
-        at += RPPG__Q * skip;
+    for (; i + RPPG__Q * step <= n && halves && i + (RPPG__Q - 1) * step + 16 <= m->room;
+         i += RPPG__Q * step) {
+      const rppg__q x = rppg__q_pick(rppg__q_load(src + i, step), place);
+      all = rppg__q_add(all, rppg__q_and(rppg__q_and(x, first), rppg__q_load(at, skip)));
+      at += RPPG__Q * skip;
+    }
+    for (; i < n && !halves && i + (RPPG__Q - 1) * step + 16 <= m->room; i += RPPG__Q * step) {
+      const rppg__q x = rppg__q_and(rppg__q_load(src + i, step),
+                                    rppg__q_pick(rppg__q_load(at, skip), place));
+      all = rppg__q_add(all, x);
+      odd = rppg__q_add(odd, rppg__q_odd(x));
+      at += RPPG__Q * skip;
+      if (m->dst != NULL) rppg__q_put(m->dst + i, step, x);
+    }
+    used += each;
+    if (used + each > 257 || r == rows - 1) {
+      uint32_t a_[4 * RPPG__Q], o[4 * RPPG__Q];
+      rppg__q_store(a_, all);
+      rppg__q_store(o, odd);
+      for (b = 0; b < 4 * RPPG__Q; b++) { /* as in rppg__block */
+        const uint32_t even = a_[b] - (o[b] << 8);
+        uint32_t *t = total + 4 * (b & 3);
+        t[0] += even & 0xffff;
+        t[1] += o[b] & 0xffff;
+        t[2] += even >> 16;
+        t[3] += o[b] >> 16;
       }
-      for (; i < n && !halves && i + (RPPG__Q - 1) * step + 16 <= m->room; i += RPPG__Q * step) {
-        const rppg__q x = rppg__q_and(rppg__q_load(src + i, step),
-                                      rppg__q_pick(rppg__q_load(at, skip), place));
-        all = rppg__q_add(all, x);
-        odd = rppg__q_add(odd, rppg__q_odd(x));
-        at += RPPG__Q * skip;
-        if (m->dst != NULL) rppg__q_put(m->dst + i, step, x);
+      all = odd = rppg__q_zero();
+      used = 0;
+    }
+#elif RPPG__VU > 4
+    for (; i < n; i += bytes, at += pixels) {
+      const uint32_t four = at[0] * 0x01010101u;
+      memcpy(wide_mask + i, &four, 4); /* what is too much, the next one writes over */
+      wide_mask[i + bytes - 1] = at[0];
+    }
+    for (i = 0; i + period * W <= n;)
+      for (v = 0; v < period; v++, i += W) {
+        const rppg__vu x = rppg__vu_and(rppg__vu_load(src + i), rppg__vu_load(wide_mask + i));
+        all[v] = rppg__vu_add(all[v], x);
+        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(x));
+        if (m->dst != NULL) rppg__vu_store(m->dst + i, x);
       }
-      used += each;
-      if (used + each > 257 || r == rows - 1) {
-        uint32_t a_[4 * RPPG__Q], o[4 * RPPG__Q];
-        rppg__q_store(a_, all);
-        rppg__q_store(o, odd);
-        for (b = 0; b < 4 * RPPG__Q; b++) { /* as in rppg__block */
-          const uint32_t even = a_[b] - (o[b] << 8);
-          uint32_t *t = total + 4 * (b & 3);
-          t[0] += even & 0xffff;
-          t[1] += o[b] & 0xffff;
-          t[2] += even >> 16;
-          t[3] += o[b] >> 16;
-        }
-        all = odd = rppg__q_zero();
-        used = 0;
+    used += each;
+    for (v = 0; v < period && (used + each > 257 || r == rows - 1); v++) {
+      uint32_t o[W / 4];
+      rppg__vu_store(lane, all[v]);
+      rppg__vu_store(o, odd[v]);
+      for (b = 0; b < W; b++) { /* as in rppg__block */
+        const uint32_t x = b & 1 ? o[b >> 2] : lane[b >> 2] - (o[b >> 2] << 8);
+        total[(v * W + b) % bytes] += b & 2 ? x >> 16 : x & 0xffff;
       }
+      all[v] = odd[v] = rppg__vu_zero();
+      if (v == period - 1) used = 0;
+    }
+    for (; i < n; i++) {
+      const int x = src[i] & wide_mask[i];
+      total[i % bytes] += (uint32_t)x;
+      if (m->dst != NULL) m->dst[i] = (uint8_t)x;
     }
 #endif
     for (; i < n; i += bytes, at += pixels)
