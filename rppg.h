@@ -5615,7 +5615,7 @@ static void rppg__model_reset(rppg_session *s)
   rppg__reader *r = s->reader;
   r->taken = r->fresh = r->ran = 0;
   r->has_patch = 0;
-  if (r->wave) memset(r->wave, 0, s->n * sizeof *r->wave);
+  if (!r->classes) memset(r->wave, 0, s->n * sizeof *r->wave);
   rppg_nn_reset(&r->nn);
 }
 
