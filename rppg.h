@@ -622,8 +622,10 @@ typedef enum rppg_flag {
 
 typedef struct rppg_result {
   double t_s;          /* time of the newest frame, seconds after the first since init or reset */
-  double hr_bpm;       /* mean rate of this window alone; 0 if nothing in it changes */
-  double tracked_bpm;  /* the same, held to what a heart can do since the estimates before */
+  double hr_bpm;       /* mean rate of this window; 0 if nothing in it changes. Of several peaks, that
+                          which the windows before make likeliest */
+  double raw_bpm;      /* the same, of this window's highest peak, whatever was before */
+  double tracked_bpm;  /* hr_bpm, held to what a heart can do since the estimates before */
   double confidence;   /* 0..1: the chance that hr_bpm is within 5 bpm of the heart's mean rate */
   double snr_db;       /* power at the peak and its double, +-6 bpm, over the rest of the band */
   double window_s;     /* seconds that the estimate rests on */
@@ -633,7 +635,7 @@ typedef struct rppg_result {
 } rppg_result;
 
 struct rppg_finder;
-#define RPPG__EVIDENCE 7 /* terms of the confidence */
+#define RPPG__EVIDENCE 9 /* terms of the confidence */
 
 /* One face in one stream of frames. Two sessions share nothing. All fields are private. */
 typedef struct rppg_session {
@@ -653,6 +655,7 @@ typedef struct rppg_session {
   float *wave, *hann;             /* [n] */
   float *scratch;                 /* [fft_n + 2] */
   float *power, *shared;          /* [bins] */
+  float *belief;                  /* [bins] chances of the rates after the last estimate, sum 1 */
   rppg_moments *moments;          /* [rois], 2SR only, as is turns */
   double *turns;                  /* [n][rois][8] ring: frames as rppg__turn_of has them */
   float *levels, *tones;          /* [3][n] (ICA 6), [3][bins][2] a window's colours, their spectra */
@@ -663,10 +666,10 @@ typedef struct rppg_session {
   size_t total, wave_n;           /* grid samples so far; samples in wave */
   size_t jump_at;                 /* grid time of the last brightness jump */
   int64_t first_us, last_us, origin_us; /* first of the window, newest, first since the reset */
-  double last_s, interval_s, track_bpm, track_var, track_s;
+  double last_s, interval_s, track_bpm, track_var, track_s, belief_s;
   double wave_end_s;              /* of wave, on the clock of the frames */
   unsigned flags;                 /* gathered since the last estimate */
-  int started, begun, spectrum_ok, agreed;
+  int started, begun, spectrum_ok, agreed, believes;
   struct rppg_finder *finder;     /* with auto_cells, else NULL */
   double trust;                   /* factor of the confidence: 1 without a finder */
   int auto_id;                    /* the person of the last estimate */
@@ -716,7 +719,9 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
 RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_us);
 
 /* The rate of the window that ends with the newest frame. May be called after every frame or now
-   and then; only tracked_bpm and the flags of refused frames depend on the calls before.
+   and then; raw_bpm, the wave and the spectrum do not depend on the calls before. Where a window's
+   peaks are in doubt, hr_bpm does, and so do confidence and tracked_bpm: call it at least once in a
+   window's length, so that it has something to remember.
 
    Returns RPPG_OK; RPPG_ERR_DATA while the window is shorter than min_window_s (out untouched).
    Exact. Cost: at most 2 signals + 4 FFTs, methods of a window 3 a ROI more, a consensus 4 more.  */
@@ -4102,6 +4107,7 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   s->scratch = (float *)rppg__take(a, s->fft_n + 2, sizeof(float));
   s->power = (float *)rppg__take(a, s->bins, sizeof(float));
   s->shared = (float *)rppg__take(a, s->bins, sizeof(float));
+  s->belief = (float *)rppg__take(a, s->bins, sizeof(float));
   fft_mem = rppg__take(a, fft_size, 1);
   if (s->cfg.method == RPPG_2SR) {
     s->moments = (rppg_moments *)rppg__take(a, s->rois, sizeof *s->moments);
@@ -4181,7 +4187,7 @@ RPPG_DEF void rppg_reset(rppg_session *s)
   memset(s->rects, 0, s->rois * sizeof *s->rects);
   s->flags = 0;
   s->track_bpm = s->track_var = 0.0;
-  s->begun = 0;
+  s->begun = s->believes = 0;
   if (s->finder) rppg_finder_reset(s->finder);
 }
 
@@ -4446,10 +4452,11 @@ static double rppg__peak_worth(const rppg_session *s, const float *power, size_t
   return (p + (touch ? 1.5 : 0.5) * more) * rppg__sqrt(touch ? b * rppg__sqrt(b) : b);
 }
 
-/* Bin of the peak in [lo, hi] that is worth most, leaving out those within res of the bin not_bin
-   and of its double and half (not_bin < 0: none). Only where nothing is a peak, the largest bin. */
+/* Bin of the peak in [lo, hi] that is worth most, times its chance if there is a belief, leaving
+   out those within res of the bin not_bin and of its double and half (not_bin < 0: none). Only where
+   nothing is a peak, the largest bin.                                                            */
 static size_t rppg__top(const rppg_session *s, const float *power, size_t lo, size_t hi, double res,
-                        double not_bin)
+                        double not_bin, const float *belief)
 {
   size_t i, best = 0, largest = lo;
   double height = 0.0;
@@ -4462,6 +4469,7 @@ static size_t rppg__top(const rppg_session *s, const float *power, size_t lo, si
       continue;
     if (power[i] < power[i - 1] || power[i] < power[i + 1]) continue;
     h = rppg__peak_worth(s, power, i, res);
+    if (belief) h *= (double)belief[i];
     if (h <= height) continue;
     best = i;
     height = h;
@@ -4491,6 +4499,84 @@ static size_t rppg__fundamental(const float *power, size_t bins, size_t top, siz
   return ratio > 0.7 || (ratio > 0.25 && odd > 0.1) ? half : top;
 }
 
+/* What the estimates before make of the rates [lo, hi] now, seconds later, in s->belief: a heart's
+   rate takes steps of 2.5 bpm in a second (a walk, each step spread as e^-|x|), and once in 100 s
+   anything may have happened, a new face for one.                                                 */
+static void rppg__foresee(rppg_session *s, double seconds, size_t lo, size_t hi)
+{
+  const double step = 2.5 * (double)s->fft_n / (60.0 * s->cfg.rate_hz);
+  const double change = 0.01 * seconds / (1.0 + 0.01 * seconds);
+  double u, keep, sum = 0.0, y = 0.0;
+  size_t i;
+  if (!(seconds > 0.0)) return;
+  u = 1.0 + 1.0 / (step * step * seconds); /* variance 2 keep / (1 - keep)^2 in bins */
+  keep = 1.0 / (u + rppg__sqrt(u * u - 1.0));
+  for (i = lo; i <= hi; i++) s->belief[i] = (float)(y = keep * y + (1.0 - keep) * (double)s->belief[i]);
+  for (y = 0.0, i = hi; i >= lo; i--) {
+    s->belief[i] = (float)(y = keep * y + (1.0 - keep) * (double)s->belief[i]);
+    sum += y;
+  }
+  for (i = lo; i <= hi; i++)
+    s->belief[i] = (float)((sum > 0.0 ? (1.0 - change) * (double)s->belief[i] / sum : 0.0) +
+                           change / (double)(hi + 1 - lo));
+}
+
+/* What this window says is multiplied into s->belief, to the power of the share of it that is new:
+   the worth of each rate, where a second harmonic counts for its fundamental.                     */
+static void rppg__believe(rppg_session *s, double share, size_t lo, size_t hi, double res, size_t top,
+                          size_t fundamental)
+{
+  const size_t reach = (size_t)(0.5 * res);
+  float *worth = s->shared;
+  double mean = 0.0, sum = 0.0;
+  size_t i;
+  for (i = lo; i <= hi; i++) worth[i] = (float)rppg__peak_worth(s, s->power, i, res);
+  for (i = 0; i <= 2 * reach && top != fundamental; i++) {
+    if (fundamental + i < lo + reach || top + i > hi + reach) continue;
+    worth[fundamental + i - reach] += worth[top + i - reach];
+    worth[top + i - reach] = 0.0f;
+  }
+  for (i = lo; i <= hi; i++) mean += (double)worth[i] / (double)(hi + 1 - lo);
+  if (!(mean > 0.0)) return;
+  for (i = lo; i <= hi; i++) {
+    s->belief[i] *= (float)rppg__exp(share * rppg__log((double)worth[i] / mean + 0.02));
+    sum += (double)s->belief[i];
+  }
+  for (i = lo; i <= hi && sum > 0.0; i++) s->belief[i] = (float)((double)s->belief[i] / sum);
+}
+
+/* Bin of the rate of the window at t_s that s->power is of: with a belief the peak that both make
+   likeliest, and the belief learns from it. *alone: that of this window alone; evidence[7] and
+   [8]: what the belief gives the rate, +-5 bpm, before and after; 0 before the first.            */
+static size_t rppg__likeliest(rppg_session *s, double t_s, double seconds, size_t lo, size_t hi,
+                              double res, size_t *alone, int *doubtful)
+{
+  const double hz = s->cfg.rate_hz / (double)s->fft_n;
+  const size_t top = rppg__top(s, s->power, lo, hi, res, -1.0, NULL);
+  size_t likely, i;
+  double fresh = 1.0;
+  *alone = rppg__fundamental(s->power, s->bins, top, lo, res, doubtful);
+  if (s->believes) {
+    const double since = rppg__abs(t_s - s->belief_s);
+    size_t fundamental;
+    rppg__foresee(s, since, lo, hi);
+    if (since < seconds) fresh = since / seconds;
+    likely = rppg__top(s, s->power, lo, hi, res, -1.0, s->belief);
+    fundamental = rppg__fundamental(s->power, s->bins, likely, lo, res, doubtful);
+    if (s->belief[fundamental] >= s->belief[likely]) likely = fundamental;
+    s->evidence[7] = rppg__power_near(s->belief, (double)likely, 5.0 / 60.0 / hz, lo, hi);
+  } else {
+    likely = *alone;
+    for (i = lo; i <= hi; i++) s->belief[i] = 1.0f / (float)(hi + 1 - lo);
+  }
+  if ((double)s->power[likely] < RPPG__STILL * RPPG__STILL) return likely;
+  rppg__believe(s, fresh, lo, hi, res, top, *alone);
+  s->evidence[8] = rppg__power_near(s->belief, (double)likely, 5.0 / 60.0 / hz, lo, hi);
+  s->belief_s = t_s;
+  s->believes = 1;
+  return likely;
+}
+
 /* One signal's window, levelled, into x [m]. */
 static void rppg__signal(const rppg_session *s, size_t signal, size_t m, float *x)
 {
@@ -4515,7 +4601,7 @@ static void rppg__weigh(rppg_session *s, size_t m, size_t lo, size_t hi, double 
     all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
     for (k = lo; k <= hi && all > 0.0; k++) s->shared[k] += (float)((double)s->power[k] / all);
   }
-  top = rppg__top(s, s->shared, lo, hi, res, -1.0);
+  top = rppg__top(s, s->shared, lo, hi, res, -1.0, NULL);
   for (i = 0; i < s->signals; i++) {
     double peak, rest;
     rppg__signal(s, i, m, s->wave);
@@ -4629,7 +4715,7 @@ static void rppg__consensus(rppg_session *s, size_t m, size_t lo, size_t hi, dou
     all[v] = rppg__power_near(power, 0.0, (double)hi, lo, hi);
     for (k = lo; k <= hi && all[v] > 0.0; k++) s->shared[k] += (float)((double)power[k] / all[v]);
   }
-  top = rppg__top(s, s->shared, lo, hi, res, -1.0);
+  top = rppg__top(s, s->shared, lo, hi, res, -1.0, NULL);
   s->agreed = 0;
   for (sum = 0.0, v = 0; v < RPPG__VOTERS; v++) {
     const float *power = s->votes + v * s->bins;
@@ -4638,7 +4724,7 @@ static void rppg__consensus(rppg_session *s, size_t m, size_t lo, size_t hi, dou
     if (!(all[v] > 0.0)) continue;
     rest = 1.0 - rppg__power_near(power, (double)top, 0.5 * res, lo, hi) / all[v];
     vote[v] = 1.0 / (rest > 1e-6 ? rest : 1e-6);
-    if (rppg__abs((double)rppg__top(s, power, lo, hi, res, -1.0) - (double)top) <= 0.5 * res)
+    if (rppg__abs((double)rppg__top(s, power, lo, hi, res, -1.0, NULL) - (double)top) <= 0.5 * res)
       s->agreed++;
     else
       vote[v] *= 0.25;
@@ -4810,7 +4896,7 @@ static double rppg__halves(rppg_session *s, size_t m, size_t lo, size_t hi, doub
   for (k = 0; k < 2; k++) {
     double off;
     rppg__spectrum_of(s, s->wave + (k ? m - m / 2 : 0), m / 2, s->shared);
-    off = rppg__abs((double)rppg__top(s, s->shared, lo, hi, 2.0 * res, -1.0) - bin) / (1.5 * res);
+    off = rppg__abs((double)rppg__top(s, s->shared, lo, hi, 2.0 * res, -1.0, NULL) - bin) / (1.5 * res);
     agree += off < 1.0 ? 0.5 * (1.0 - off) : 0.0;
   }
   return agree;
@@ -4903,12 +4989,12 @@ static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double 
    training recordings and on what is rendered over them; not set by hand.                         */
 /* rppg_tools calibrate: begin */
 static const double rppg__evidence_weight[3][2][RPPG__EVIDENCE + 1] = {
-  { { 3.5572, -1.1329, 2.3118, 1.6647, 0.6432, 0.0000, 0.0000, -0.2788 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.4699, -4.1966, 2.2409 } },
-  { { 4.3170, -0.7923, 2.1376, 0.0000, 0.4597, 0.0000, 0.0000, 0.3734 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.9612, -6.4147, 3.1252 } },
-  { { 6.7201, -0.8705, 3.3787, 0.0000, 0.5629, 0.0000, 0.0000, 1.5370 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.4920, 0.0000, 3.0961 } }
+  { { 1.9309, -1.2934, 1.0461, 0.0675, 0.8164, 0.0000, 0.0000, 4.3243, 5.8000, -1.4663 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.1853, -3.6754, 0.0000, 0.0000, 2.0683 } },
+  { { 1.5902, -0.9450, 1.6868, 0.0000, 0.7188, 0.0000, 0.0000, 3.5417, 6.1590, -2.0351 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 4.4345, -6.3518, 0.0000, 0.0000, 3.1270 } },
+  { { 3.3310, -0.5475, 2.6971, 0.0000, 0.6155, 0.0000, 0.0000, 4.9246, 6.3237, -1.9073 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.3278, 0.0000, 0.0000, 0.0000, 3.0697 } }
 };
 /* rppg_tools calibrate: end */
 
@@ -4968,7 +5054,7 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   const double res = 2.0 / (seconds * bin_hz); /* half of the main lobe's width, in bins */
   const double fps = s->interval_s > 0.0 ? 1.0 / s->interval_s : 0.0;
   rppg_result r;
-  size_t lo, hi, top, other;
+  size_t lo, hi, top, alone, other;
   double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, peaks, all, unsteady;
   int doubtful;
   if (!s->started || seconds < s->cfg.min_window_s || m < rppg_pulse_window(s->cfg.rate_hz))
@@ -4997,8 +5083,7 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   s->spectrum_ok = 1;
   s->flags = 0;
   memset(s->evidence, 0, sizeof s->evidence);
-  top = rppg__top(s, s->power, lo, hi, res, -1.0);
-  top = rppg__fundamental(s->power, s->bins, top, lo, res, &doubtful);
+  top = rppg__likeliest(s, r.t_s, seconds, lo, hi, res, &alone, &doubtful);
   amplitude = rppg__sqrt((double)s->power[top]);
   if (amplitude < RPPG__STILL) {
     r.flags |= RPPG_FLAG_STATIC;
@@ -5010,12 +5095,14 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
     }
   }
   bin = rppg_dsp_vertex(s->power, s->bins, top, NULL);
-  r.hr_bpm = 60.0 * rppg__mean_rate(s, m, bin * bin_hz, &unsteady);
+  r.hr_bpm = r.raw_bpm = 60.0 * rppg__mean_rate(s, m, bin * bin_hz, &unsteady);
+  if (alone != top)
+    r.raw_bpm = 60.0 * rppg__mean_rate(s, m, bin_hz * rppg_dsp_vertex(s->power, s->bins, alone, NULL), &peaks);
   peaks = rppg__power_near(s->power, bin, 0.1 / bin_hz, lo, hi) +
           rppg__power_near(s->power, 2.0 * bin, 0.1 / bin_hz, lo, hi);
   all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
   r.snr_db = snr = rppg_dsp_db(peaks / (all - peaks > 0.0 ? all - peaks : 0.0));
-  other = rppg__top(s, s->power, lo, hi, res, bin);
+  other = rppg__top(s, s->power, lo, hi, res, bin, NULL);
   rival = other ? (double)s->power[other] / (double)s->power[top] : 0.0;
   r.confidence = rppg__confidence(s, m, lo, hi, res, bin, snr, unsteady);
   if (s->cfg.method == RPPG_CONSENSUS) r.confidence *= rppg__agreed[s->agreed];
@@ -6560,6 +6647,7 @@ static void rppg__find(rppg_finder *f)
     e->track_bpm = p->track_bpm;
     e->track_var = p->track_var;
     e->track_s = p->track_s;
+    e->believes = 0; /* what it believes is of somebody else */
     if (rppg_estimate(e, &p->result) != RPPG_OK) continue;
     p->track_bpm = e->track_bpm;
     p->track_var = e->track_var;
@@ -6644,6 +6732,7 @@ static void rppg__auto_window(rppg_session *s)
   memcpy(s->last, last, sizeof last);
   s->flags |= flags;
   if (id != s->auto_id) s->track_var = 0.0;
+  s->believes = 0; /* the finder follows cells, not rates */
   s->auto_id = id;
 }
 

@@ -12,7 +12,7 @@ WINDOWS_S = (10.0, 15.0)
 BEGIN, END = "<!-- rppg_tools evaluate: begin -->", "<!-- rppg_tools evaluate: end -->"
 
 Row = collections.namedtuple("Row", "data_set recording split method window_s start end reference pulse "
-                                    "bpm tracked confidence snr_db flags decoy evidence")
+                                    "bpm raw tracked confidence snr_db flags decoy evidence")
 
 
 def rows_of(recording, method, window_s):
@@ -25,7 +25,7 @@ def rows_of(recording, method, window_s):
             continue
         f = dict(zip(core.RESULTS, r))
         yield Row(recording.data_set, recording.name, recording.split, method, window_s, start, end, reference,
-                  pulse, f["hr_bpm"], f["tracked_bpm"], f["confidence"], f["snr_db"], int(f["flags"]),
+                  pulse, f["hr_bpm"], f["raw_bpm"], f["tracked_bpm"], f["confidence"], f["snr_db"], int(f["flags"]),
                   recording.decoy(start, end) if recording.decoy else np.nan, tuple(r[len(core.RESULTS):]))
 
 
