@@ -635,7 +635,7 @@ typedef struct rppg_result {
 } rppg_result;
 
 struct rppg_finder;
-#define RPPG__EVIDENCE 9 /* terms of the confidence */
+#define RPPG__EVIDENCE 10 /* terms of the confidence */
 
 /* One face in one stream of frames. Two sessions share nothing. All fields are private. */
 typedef struct rppg_session {
@@ -4595,20 +4595,19 @@ static void rppg__weigh(rppg_session *s, size_t m, size_t lo, size_t hi, double 
   size_t i, k, top;
   for (k = 0; k < s->bins; k++) s->shared[k] = 0.0f;
   for (i = 0; i < s->signals; i++) {
-    double all;
     rppg__signal(s, i, m, s->wave);
     rppg__spectrum_of(s, s->wave, m, s->power);
-    all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
-    for (k = lo; k <= hi && all > 0.0; k++) s->shared[k] += (float)((double)s->power[k] / all);
+    noise[i] = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
+    for (k = lo; k <= hi && noise[i] > 0.0; k++)
+      s->shared[k] += (float)((double)s->power[k] / noise[i]);
   }
   top = rppg__top(s, s->shared, lo, hi, res, -1.0, NULL);
   for (i = 0; i < s->signals; i++) {
-    double peak, rest;
+    double peak;
     rppg__signal(s, i, m, s->wave);
     rppg__spectrum_of(s, s->wave, m, s->power);
     peak = rppg__power_near(s->power, (double)top, 0.5 * res, lo, hi);
-    rest = rppg__power_near(s->power, 0.0, (double)hi, lo, hi) - peak;
-    noise[i] = rest;
+    noise[i] -= peak;
     weight[i] = rppg__sqrt(peak);
     mean += weight[i] / (double)s->signals;
   }
@@ -4753,8 +4752,11 @@ static void rppg__combine(rppg_session *s, size_t m, size_t lo, size_t hi, doubl
   for (i = 0; i < s->signals; i++) sum += weight[i];
   memset(s->wave, 0, m * sizeof *s->wave);
   for (i = 0; i < s->signals && sum > 0.0; i++) {
-    rppg__signal(s, i, m, s->scratch);
+    const int plain = rppg__plain(s->cfg.method);
+    if (plain) rppg__signal(s, i, m, s->scratch);
+    else rppg__pulse_window_of(s, i, m, s->scratch);
     for (k = 0; k < m; k++) s->wave[k] -= (float)(weight[i] / sum) * s->scratch[k];
+    if (!plain && i + 1 == s->signals) rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->wave, m, s->wave);
   }
 }
 
@@ -4793,17 +4795,19 @@ static double rppg__mean_rate(rppg_session *s, size_t m, double hz, double *unst
   const double beats = (double)(size_t)(hz + 0.5);
   const size_t beat = (size_t)((beats > 1.0 ? beats : 1.0) * rate / hz + 0.5);
   const int touch = s->cfg.method == RPPG_GREEN || s->cfg.method == RPPG_CONTACT;
-  double mean = 0.0, sum = 0.0, advance = 0.0, squares = 0.0;
+  double mean = 0.0, sum = 0.0, advance = 0.0, squares = 0.0, p = 1.0, q = 0.0, turn_s, turn_c;
   float *z = s->scratch;
   size_t i, n;
   *unsteady = 1.0;
   if (beat < 2 || 2 * beat + m / 4 > m) return hz;
+  rppg__sincospi(2.0 * hz / rate, &turn_s, &turn_c);
   for (i = 0; i < m; i++) {
-    double sine, cosine, x = (double)s->wave[i];
+    double p_was = p, x = (double)s->wave[i];
     if (touch) x = i && i + 1 < m ? (double)s->wave[i + 1] - (double)s->wave[i - 1] : 0.0;
-    rppg__sincospi(2.0 * hz * (double)i / rate, &sine, &cosine);
-    z[2 * i] = (float)(x * cosine);
-    z[2 * i + 1] = (float)(-x * sine);
+    z[2 * i] = (float)(x * p);
+    z[2 * i + 1] = (float)(-x * q);
+    p = p * turn_c - q * turn_s; /* round the circle, as in rppg__tone_kernel */
+    q = q * turn_c + p_was * turn_s;
   }
   n = rppg__moving(z, m, beat);
   n = rppg__moving(z, n, beat) - 1;
@@ -4833,46 +4837,62 @@ static double rppg__mean_rate(rppg_session *s, size_t m, double hz, double *unst
   return hz + advance;
 }
 
-/* Amplitude of x [m] at step half turns a sample, under a Hann window: a sine of amplitude a gives
-   a complex number of size a.                                                                     */
-static void rppg__tone(const float *x, size_t m, double step, double *out)
+/* What a signal of m samples has to be multiplied by to get its amplitude at step half turns a
+   sample, under a Hann window, into k [m][2]: a sine of amplitude a gives a complex number of size
+   a. The kernel is at right angles to every line, so the signals need no detrending.              */
+static void rppg__tone_kernel(size_t m, double step, float *k)
 {
-  double turn_s, turn_c, hann_s, hann_c, mean = 0.0, p = 1.0, q = 0.0, u = 1.0, v = 0.0;
+  const double n = (double)m, middle = 0.5 * (n - 1.0), squares = n * (n * n - 1.0) / 12.0;
+  double turn_s, turn_c, hann_s, hann_c, level[2] = { 0.0, 0.0 }, slope[2] = { 0.0, 0.0 };
+  double p = 1.0, q = 0.0, u = 1.0, v = 0.0;
   size_t i;
+  int c;
   rppg__sincospi(step, &turn_s, &turn_c);
-  rppg__sincospi(2.0 / (double)m, &hann_s, &hann_c);
-  for (i = 0; i < m; i++) mean += (double)x[i];
-  mean /= (double)m;
-  out[0] = out[1] = 0.0;
+  rppg__sincospi(2.0 / n, &hann_s, &hann_c);
   for (i = 0; i < m; i++) { /* p, q and u, v go round the circle: 1e-12 off after 15000 samples */
-    const double y = ((double)x[i] - mean) * (1.0 - u) * 2.0 / (double)m, p_was = p, u_was = u;
-    out[0] += y * p;
-    out[1] -= y * q;
+    const double w = (1.0 - u) * 2.0 / n, p_was = p, u_was = u;
+    k[2 * i] = (float)(w * p);
+    k[2 * i + 1] = (float)(-w * q);
+    for (c = 0; c < 2; c++) {
+      level[c] += (double)k[2 * i + (size_t)c] / n;
+      slope[c] += (double)k[2 * i + (size_t)c] * ((double)i - middle) / squares;
+    }
     p = p * turn_c - q * turn_s;
     q = q * turn_c + p_was * turn_s;
     u = u * hann_c - v * hann_s;
     v = v * hann_c + u_was * hann_s;
   }
+  for (i = 0; i < m; i++)
+    for (c = 0; c < 2; c++)
+      k[2 * i + (size_t)c] = (float)((double)k[2 * i + (size_t)c] - level[c] - slope[c] * ((double)i - middle));
 }
 
-/* Amplitude, relative to the mean, of the common brightness of all ROIs at a bin: what a lamp
-   that flickers or a screen would cause. */
-static double rppg__brightness_at(rppg_session *s, size_t m, size_t bin)
+/* Amplitudes of all colours under a kernel [m][2], not yet relative, into z [channels][2], and their
+   means. Returns the relative amplitude of the common brightness of all ROIs: what a lamp that
+   flickers or a screen would cause.                                                              */
+static double rppg__colour_tones(const rppg_session *s, size_t m, const float *k, double (*z)[2],
+                                 double *mean)
 {
-  double mean = 0.0;
-  float *x = s->scratch;
+  double re = 0.0, im = 0.0, all = 0.0;
   size_t i, c;
+  for (c = 0; c < s->channels; c++) z[c][0] = z[c][1] = mean[c] = 0.0;
   for (i = 0; i < m; i++) {
     const float *row = s->colours + ((s->total - m + i) % s->n) * s->channels;
-    double sum = 0.0;
-    for (c = 0; c < s->channels; c++) sum += (double)row[c];
-    x[i] = (float)sum;
-    mean += sum / (double)m;
+    const double kr = (double)k[2 * i], ki = (double)k[2 * i + 1];
+    for (c = 0; c < s->channels; c++) {
+      const double x = (double)row[c];
+      z[c][0] += kr * x;
+      z[c][1] += ki * x;
+      mean[c] += x;
+    }
   }
-  if (!(mean > 0.0)) return 0.0;
-  rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, x, m, x);
-  rppg__spectrum_of(s, x, m, s->shared);
-  return rppg__sqrt((double)s->shared[bin]) / mean;
+  for (c = 0; c < s->channels; c++) {
+    mean[c] /= (double)m;
+    re += z[c][0];
+    im += z[c][1];
+    all += mean[c];
+  }
+  return all > 0.0 ? rppg__sqrt(re * re + im * im) / all : 0.0;
 }
 
 /* Share of the window's colour values near an end of the 8-bit range. */
@@ -4902,43 +4922,36 @@ static double rppg__halves(rppg_session *s, size_t m, size_t lo, size_t hi, doub
   return agree;
 }
 
-/* How much all signals beat in step at step half turns a sample: 0.5 if quite, 0 if each goes its
-   own way or there is only one to ask.                                                           */
-static double rppg__together(rppg_session *s, size_t m, double step)
+/* How much all signals beat in step under a kernel [m][2]: 0.5 if quite, 0 if each goes its own way
+   or there is only one to ask. x [m]: scratch                                                     */
+static double rppg__together(const rppg_session *s, size_t m, const float *k, float *x)
 {
-  double sum[2] = { 0.0, 0.0 }, squares = 0.0, z[2];
+  double sum[2] = { 0.0, 0.0 }, squares = 0.0;
   const double n = (double)s->signals;
-  size_t i;
+  size_t i, j;
   if (s->signals < 2) return 0.0;
   for (i = 0; i < s->signals; i++) {
-    rppg__signal(s, i, m, s->scratch);
-    rppg__tone(s->scratch, m, step, z);
-    sum[0] += z[0];
-    sum[1] += z[1];
-    squares += z[0] * z[0] + z[1] * z[1];
+    double re = 0.0, im = 0.0;
+    if (rppg__plain(s->cfg.method)) rppg__signal(s, i, m, x);
+    else rppg__pulse_window_of(s, i, m, x); /* a line in it does not matter */
+    for (j = 0; j < m; j++) {
+      re += (double)k[2 * j] * (double)x[j];
+      im += (double)k[2 * j + 1] * (double)x[j];
+    }
+    sum[0] += re;
+    sum[1] += im;
+    squares += re * re + im * im;
   }
   if (!(squares > 0.0)) return 0.0;
   return 0.5 * ((sum[0] * sum[0] + sum[1] * sum[1]) / squares - 1.0) / (n - 1.0);
 }
 
-/* Relative amplitudes of a ROI's three colours at step half turns a sample, z [3][2]; how many of
-   the colours see anything, 0 for a camera without colours.                                      */
-static int rppg__beat_of(rppg_session *s, size_t roi, size_t m, double step, double z[3][2])
+/* Makes a ROI's three colours z [3][2] relative to their means; how many of the colours see
+   anything, 0 for a camera without colours.                                                       */
+static int rppg__beat_of(double (*z)[2], const double *mean)
 {
-  double mean[3], least, most;
-  size_t i, c;
-  int seen = 0;
-  for (c = 0; c < 3; c++) {
-    mean[c] = 0.0;
-    for (i = 0; i < m; i++) {
-      s->scratch[i] = s->colours[((s->total - m + i) % s->n) * s->channels + 3 * roi + c];
-      mean[c] += (double)s->scratch[i] / (double)m;
-    }
-    rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->scratch, m, s->scratch);
-    rppg__tone(s->scratch, m, step, z[c]);
-  }
-  least = mean[0] < mean[1] ? mean[0] : mean[1];
-  most = mean[0] > mean[1] ? mean[0] : mean[1];
+  double least = mean[0] < mean[1] ? mean[0] : mean[1], most = mean[0] > mean[1] ? mean[0] : mean[1];
+  int c, seen = 0;
   if (mean[2] < least) least = mean[2];
   if (mean[2] > most) most = mean[2];
   for (c = 0; c < 3; c++) {
@@ -4954,16 +4967,17 @@ static int rppg__beat_of(rppg_session *s, size_t roi, size_t m, double step, dou
    takes most of the green and least of the red, by 0.33 : 0.77 : 0.53 on a face [deHaan2014]; a
    screen has some other colour. *plain: 0 where the colours differ at least as blood makes them, to
    -4 where they do not. *odd: 0 for the colour of blood or of white light, to 1 for another. Both
-   are 0 where there are no colours to compare.                                                   */
-static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double *plain, double *odd)
+   are 0 where there are no colours to compare. all_z, mean: of rppg__colour_tones, changed        */
+static void rppg__colour_of_beat(size_t rois, double (*all_z)[2], const double *mean, double *plain,
+                                 double *odd)
 {
   static const double blood[3] = { 0.33, 0.77, 0.53 };
   double bright = 0.0, spread = 0.0, all = 0.0, along = 0.0;
   size_t i, r, c;
   *plain = *odd = 0.0;
-  for (r = 0; r < s->rois; r++) {
-    double z[3][2];
-    const int seen = rppg__beat_of(s, r, m, step, z);
+  for (r = 0; r < rois; r++) {
+    double (*z)[2] = all_z + 3 * r;
+    const int seen = rppg__beat_of(z, mean + 3 * r);
     if (seen < 2) continue;
     for (i = 0; i < 2; i++) {
       double sum = z[0][i] + z[1][i] + z[2][i];
@@ -4989,38 +5003,44 @@ static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double 
    training recordings and on what is rendered over them; not set by hand.                         */
 /* rppg_tools calibrate: begin */
 static const double rppg__evidence_weight[3][2][RPPG__EVIDENCE + 1] = {
-  { { 1.9309, -1.2934, 1.0461, 0.0675, 0.8164, 0.0000, 0.0000, 4.3243, 5.8000, -1.4663 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.1853, -3.6754, 0.0000, 0.0000, 2.0683 } },
-  { { 1.5902, -0.9450, 1.6868, 0.0000, 0.7188, 0.0000, 0.0000, 3.5417, 6.1590, -2.0351 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 4.4345, -6.3518, 0.0000, 0.0000, 3.1270 } },
-  { { 3.3310, -0.5475, 2.6971, 0.0000, 0.6155, 0.0000, 0.0000, 4.9246, 6.3237, -1.9073 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.3278, 0.0000, 0.0000, 0.0000, 3.0697 } }
+  { { 1.9138, -1.1233, 1.0921, 0.1720, 0.7958, 0.0000, 0.0000, 4.1228, 5.7182, -0.5564, -1.3617 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.1853, -3.6754, 0.0000, 0.0000, 0.0000, 2.0683 } },
+  { { 1.2488, -0.8424, 1.7730, 0.0000, 0.6846, 0.0000, 0.0000, 2.9317, 5.9299, -1.0151, -1.7384 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 4.4345, -6.3518, 0.0000, 0.0000, 0.0000, 3.1270 } },
+  { { 3.3310, -0.5475, 2.6971, 0.0000, 0.6155, 0.0000, 0.0000, 4.9246, 6.3237, 0.0000, -1.9073 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.3278, 0.0000, 0.0000, 0.0000, 0.0000, 3.0697 } }
 };
 /* rppg_tools calibrate: end */
 
 static double rppg__within(double x, double lo, double hi) { return x < lo ? lo : x > hi ? hi : x; }
 
-/* Probability that the rate is within 5 bpm, from the evidence, which is gathered here. */
+/* Probability that the rate is within 5 bpm, from the evidence, which is gathered here.
+   *brightness: relative amplitude of the common brightness at the bin.                            */
 static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, double res, double bin,
-                               double snr_db, double unsteady)
+                               double snr_db, double unsteady, unsigned flags, double *brightness)
 {
-  const double step = 2.0 * bin / (double)s->fft_n, seconds = (double)m / s->cfg.rate_hz;
+  const double seconds = (double)m / s->cfg.rate_hz;
+  float *tone = s->scratch, *spare = s->scratch + 2 * m; /* its size is 3 n */
+  double z[3 * RPPG_MAX_ROIS][2], mean[3 * RPPG_MAX_ROIS];
   const int kind = s->cfg.method == RPPG_CONTACT ? 2 : s->cfg.method == RPPG_GREEN;
   double *e = s->evidence, p = 1.0;
   int i, k;
   e[0] = 0.1 * rppg__within(snr_db, -15.0, 15.0);
   e[1] = 10.0 * rppg__within(unsteady, 0.0, 0.3);
   e[2] = rppg__halves(s, m, lo, hi, res, bin);
-  e[3] = kind ? 0.0 : rppg__together(s, m, step); /* without chrominance light is together, too */
+  rppg__tone_kernel(m, 2.0 * bin / (double)s->fft_n, tone);
+  e[3] = kind ? 0.0 : rppg__together(s, m, tone, spare); /* without chrominance light is together, too */
   e[4] = 0.2 * (rppg__within(seconds, 5.0, 20.0) - 10.0);
-  rppg__colour_of_beat(s, m, step, &e[5], &e[6]);
+  *brightness = rppg__colour_tones(s, m, tone, z, mean);
+  rppg__colour_of_beat(s->rois, z, mean, &e[5], &e[6]);
   if (kind == 2) e[5] = rppg__within(e[5] + 1.0, -3.0, 0.0); /* a finger's colours may be closer */
   e[6] *= rppg__within(0.15 * snr_db + 1.0, 0.0, 1.0); /* noise has any colour */
+  e[9] = flags & RPPG_FLAG_MOTION ? 1.0 : 0.0;
   for (k = 0; k < 2; k++) {
     const double *w = rppg__evidence_weight[kind][k];
-    double z = w[RPPG__EVIDENCE];
-    for (i = 0; i < RPPG__EVIDENCE; i++) z += w[i] * e[i];
-    p /= 1.0 + rppg__exp(-rppg__within(z, -30.0, 30.0));
+    double sum = w[RPPG__EVIDENCE];
+    for (i = 0; i < RPPG__EVIDENCE; i++) sum += w[i] * e[i];
+    p /= 1.0 + rppg__exp(-rppg__within(sum, -30.0, 30.0));
   }
   return p;
 }
@@ -5055,7 +5075,7 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   const double fps = s->interval_s > 0.0 ? 1.0 / s->interval_s : 0.0;
   rppg_result r;
   size_t lo, hi, top, alone, other;
-  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, peaks, all, unsteady;
+  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, brightness, bin, peaks, all, unsteady;
   int doubtful;
   if (!s->started || seconds < s->cfg.min_window_s || m < rppg_pulse_window(s->cfg.rate_hz))
     return RPPG_ERR_DATA;
@@ -5104,16 +5124,15 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   r.snr_db = snr = rppg_dsp_db(peaks / (all - peaks > 0.0 ? all - peaks : 0.0));
   other = rppg__top(s, s->power, lo, hi, res, bin, NULL);
   rival = other ? (double)s->power[other] / (double)s->power[top] : 0.0;
-  r.confidence = rppg__confidence(s, m, lo, hi, res, bin, snr, unsteady);
+  r.confidence = rppg__confidence(s, m, lo, hi, res, bin, snr, unsteady, r.flags, &brightness);
   if (s->cfg.method == RPPG_CONSENSUS) r.confidence *= rppg__agreed[s->agreed];
   if (s->cfg.method == RPPG_ICA) r.confidence *= 0.8; /* the best of three is a peak by chance */
   if (doubtful) r.flags |= RPPG_FLAG_HARMONIC;
   if (rival > 0.7) r.flags |= RPPG_FLAG_NOISE;
-  if (!rppg__plain(s->cfg.method) && rppg__brightness_at(s, m, top) > 8.0 * amplitude) {
+  if (!rppg__plain(s->cfg.method) && brightness > 8.0 * amplitude) {
     r.flags |= RPPG_FLAG_FLICKER;
     r.confidence *= 0.3;
   }
-  if (s->cfg.method < RPPG_GREEN && (r.flags & RPPG_FLAG_MOTION)) r.confidence *= 0.7;
   if (r.flags & RPPG_FLAG_STATIC) r.confidence *= 0.1;
   r.confidence *= s->trust;
   r.tracked_bpm = rppg__track(s, r.t_s, r.hr_bpm, r.confidence);
