@@ -5126,6 +5126,7 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   rival = other ? (double)s->power[other] / (double)s->power[top] : 0.0;
   r.confidence = rppg__confidence(s, m, lo, hi, res, bin, snr, unsteady, r.flags, &brightness);
   if (s->cfg.method == RPPG_CONSENSUS) r.confidence *= rppg__agreed[s->agreed];
+  if (s->cfg.method == RPPG_CHROM) r.confidence *= 0.9; /* fitted with POS, and right less often */
   if (s->cfg.method == RPPG_ICA) r.confidence *= 0.8; /* the best of three is a peak by chance */
   if (doubtful) r.flags |= RPPG_FLAG_HARMONIC;
   if (rival > 0.7) r.flags |= RPPG_FLAG_NOISE;
