@@ -640,8 +640,10 @@ typedef enum rppg_flag {
 
 typedef struct rppg_result {
   double t_s;          /* time of the newest frame, seconds after the first since init or reset */
-  double hr_bpm;       /* mean rate of this window alone; 0 if nothing in it changes */
-  double tracked_bpm;  /* the same, held to what a heart can do since the estimates before */
+  double hr_bpm;       /* mean rate of this window; 0 if nothing in it changes. Of several peaks, that
+                          which the windows before make likeliest */
+  double raw_bpm;      /* the same, of this window's highest peak, whatever was before */
+  double tracked_bpm;  /* hr_bpm, held to what a heart can do since the estimates before */
   double confidence;   /* 0..1: the chance that hr_bpm is within 5 bpm of the heart's mean rate */
   double snr_db;       /* power at the peak and its double, +-6 bpm, over the rest of the band */
   double window_s;     /* seconds that the estimate rests on */
@@ -652,7 +654,7 @@ typedef struct rppg_result {
 
 struct rppg_finder;
 struct rppg__reader;
-#define RPPG__EVIDENCE 7 /* terms of the confidence */
+#define RPPG__EVIDENCE 10 /* terms of the confidence */
 
 /* One face in one stream of frames. Two sessions share nothing. All fields are private. */
 typedef struct rppg_session {
@@ -674,6 +676,7 @@ typedef struct rppg_session {
   float *wave, *hann;             /* [n] */
   float *scratch;                 /* [fft_n + 2] */
   float *power, *shared;          /* [bins] */
+  float *belief;                  /* [bins] chances of the rates after the last estimate, sum 1 */
   rppg_moments *moments;          /* [rois], 2SR only, as is turns */
   double *turns;                  /* [n][rois][8] ring: frames as rppg__turn_of has them */
   float *levels, *tones;          /* [3][n] (ICA 6), [3][bins][2] a window's colours, their spectra */
@@ -684,10 +687,10 @@ typedef struct rppg_session {
   size_t total, wave_n;           /* grid samples so far; samples in wave */
   size_t jump_at;                 /* grid time of the last brightness jump */
   int64_t first_us, last_us, origin_us; /* first of the window, newest, first since the reset */
-  double last_s, interval_s, track_bpm, track_var, track_s;
+  double last_s, interval_s, track_bpm, track_var, track_s, belief_s;
   double wave_end_s;              /* of wave, on the clock of the frames */
   unsigned flags;                 /* gathered since the last estimate */
-  int started, begun, spectrum_ok, agreed;
+  int started, begun, spectrum_ok, agreed, believes;
   struct rppg_finder *finder;     /* with auto_cells, else NULL */
   struct rppg__reader *reader;    /* with a model, else NULL */
   double trust;                   /* factor of the confidence: 1 without a finder */
@@ -759,7 +762,9 @@ RPPG_DEF rppg_status rppg_push_masked(rppg_session *s, const rppg_frame *frame,
 RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_us);
 
 /* The rate of the window that ends with the newest frame. May be called after every frame or now
-   and then; only tracked_bpm and the flags of refused frames depend on the calls before.
+   and then; raw_bpm, the wave and the spectrum do not depend on the calls before. Where a window's
+   peaks are in doubt, hr_bpm does, and so do confidence and tracked_bpm: call it at least once in a
+   window's length, so that it has something to remember.
 
    With a model, its rate is the answer where it is sharp and agrees with the FFT, or is sharp and
    the FFT is unsure; else the FFT's is. out->source says which, RPPG_FLAG_DISAGREE that they differ.
@@ -4555,6 +4560,7 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   s->scratch = (float *)rppg__take(a, s->fft_n + 2, sizeof(float));
   s->power = (float *)rppg__take(a, s->bins, sizeof(float));
   s->shared = (float *)rppg__take(a, s->bins, sizeof(float));
+  s->belief = (float *)rppg__take(a, s->bins, sizeof(float));
   fft_mem = rppg__take(a, fft_size, 1);
   if (s->cfg.method == RPPG_2SR) {
     s->moments = (rppg_moments *)rppg__take(a, s->rois, sizeof *s->moments);
@@ -4658,7 +4664,7 @@ RPPG_DEF void rppg_reset(rppg_session *s)
   memset(s->kept, 0, s->rois * sizeof *s->kept);
   s->flags = 0;
   s->track_bpm = s->track_var = 0.0;
-  s->begun = 0;
+  s->begun = s->believes = 0;
   if (s->finder) rppg_finder_reset(s->finder);
   for (i = 0; i < s->cfg.n_cameras; i++) rppg_reset(&s->camera[i]);
   memset(&s->own, 0, sizeof s->own);
@@ -4995,10 +5001,11 @@ static double rppg__peak_worth(const rppg_session *s, const float *power, size_t
   return (p + (touch ? 1.5 : 0.5) * more) * rppg__sqrt(touch ? b * rppg__sqrt(b) : b);
 }
 
-/* Bin of the peak in [lo, hi] that is worth most, leaving out those within res of the bin not_bin
-   and of its double and half (not_bin < 0: none). Only where nothing is a peak, the largest bin. */
+/* Bin of the peak in [lo, hi] that is worth most, times its chance if there is a belief, leaving
+   out those within res of the bin not_bin and of its double and half (not_bin < 0: none). Only where
+   nothing is a peak, the largest bin.                                                            */
 static size_t rppg__top(const rppg_session *s, const float *power, size_t lo, size_t hi, double res,
-                        double not_bin)
+                        double not_bin, const float *belief)
 {
   size_t i, best = 0, largest = lo;
   double height = 0.0;
@@ -5011,6 +5018,7 @@ static size_t rppg__top(const rppg_session *s, const float *power, size_t lo, si
       continue;
     if (power[i] < power[i - 1] || power[i] < power[i + 1]) continue;
     h = rppg__peak_worth(s, power, i, res);
+    if (belief) h *= (double)belief[i];
     if (h <= height) continue;
     best = i;
     height = h;
@@ -5040,6 +5048,84 @@ static size_t rppg__fundamental(const float *power, size_t bins, size_t top, siz
   return ratio > 0.7 || (ratio > 0.25 && odd > 0.1) ? half : top;
 }
 
+/* What the estimates before make of the rates [lo, hi] now, seconds later, in s->belief: a heart's
+   rate takes steps of 2.5 bpm in a second (a walk, each step spread as e^-|x|), and once in 100 s
+   anything may have happened, a new face for one.                                                 */
+static void rppg__foresee(rppg_session *s, double seconds, size_t lo, size_t hi)
+{
+  const double step = 2.5 * (double)s->fft_n / (60.0 * s->cfg.rate_hz);
+  const double change = 0.01 * seconds / (1.0 + 0.01 * seconds);
+  double u, keep, sum = 0.0, y = 0.0;
+  size_t i;
+  if (!(seconds > 0.0)) return;
+  u = 1.0 + 1.0 / (step * step * seconds); /* variance 2 keep / (1 - keep)^2 in bins */
+  keep = 1.0 / (u + rppg__sqrt(u * u - 1.0));
+  for (i = lo; i <= hi; i++) s->belief[i] = (float)(y = keep * y + (1.0 - keep) * (double)s->belief[i]);
+  for (y = 0.0, i = hi; i >= lo; i--) {
+    s->belief[i] = (float)(y = keep * y + (1.0 - keep) * (double)s->belief[i]);
+    sum += y;
+  }
+  for (i = lo; i <= hi; i++)
+    s->belief[i] = (float)((sum > 0.0 ? (1.0 - change) * (double)s->belief[i] / sum : 0.0) +
+                           change / (double)(hi + 1 - lo));
+}
+
+/* What this window says is multiplied into s->belief, to the power of the share of it that is new:
+   the worth of each rate, where a second harmonic counts for its fundamental.                     */
+static void rppg__believe(rppg_session *s, double share, size_t lo, size_t hi, double res, size_t top,
+                          size_t fundamental)
+{
+  const size_t reach = (size_t)(0.5 * res);
+  float *worth = s->shared;
+  double mean = 0.0, sum = 0.0;
+  size_t i;
+  for (i = lo; i <= hi; i++) worth[i] = (float)rppg__peak_worth(s, s->power, i, res);
+  for (i = 0; i <= 2 * reach && top != fundamental; i++) {
+    if (fundamental + i < lo + reach || top + i > hi + reach) continue;
+    worth[fundamental + i - reach] += worth[top + i - reach];
+    worth[top + i - reach] = 0.0f;
+  }
+  for (i = lo; i <= hi; i++) mean += (double)worth[i] / (double)(hi + 1 - lo);
+  if (!(mean > 0.0)) return;
+  for (i = lo; i <= hi; i++) {
+    s->belief[i] *= (float)rppg__exp(share * rppg__log((double)worth[i] / mean + 0.02));
+    sum += (double)s->belief[i];
+  }
+  for (i = lo; i <= hi && sum > 0.0; i++) s->belief[i] = (float)((double)s->belief[i] / sum);
+}
+
+/* Bin of the rate of the window at t_s that s->power is of: with a belief the peak that both make
+   likeliest, and the belief learns from it. *alone: that of this window alone; evidence[7] and
+   [8]: what the belief gives the rate, +-5 bpm, before and after; 0 before the first.            */
+static size_t rppg__likeliest(rppg_session *s, double t_s, double seconds, size_t lo, size_t hi,
+                              double res, size_t *alone, int *doubtful)
+{
+  const double hz = s->cfg.rate_hz / (double)s->fft_n;
+  const size_t top = rppg__top(s, s->power, lo, hi, res, -1.0, NULL);
+  size_t likely, i;
+  double fresh = 1.0;
+  *alone = rppg__fundamental(s->power, s->bins, top, lo, res, doubtful);
+  if (s->believes) {
+    const double since = rppg__abs(t_s - s->belief_s);
+    size_t fundamental;
+    rppg__foresee(s, since, lo, hi);
+    if (since < seconds) fresh = since / seconds;
+    likely = rppg__top(s, s->power, lo, hi, res, -1.0, s->belief);
+    fundamental = rppg__fundamental(s->power, s->bins, likely, lo, res, doubtful);
+    if (s->belief[fundamental] >= s->belief[likely]) likely = fundamental;
+    s->evidence[7] = rppg__power_near(s->belief, (double)likely, 5.0 / 60.0 / hz, lo, hi);
+  } else {
+    likely = *alone;
+    for (i = lo; i <= hi; i++) s->belief[i] = 1.0f / (float)(hi + 1 - lo);
+  }
+  if ((double)s->power[likely] < RPPG__STILL * RPPG__STILL) return likely;
+  rppg__believe(s, fresh, lo, hi, res, top, *alone);
+  s->evidence[8] = rppg__power_near(s->belief, (double)likely, 5.0 / 60.0 / hz, lo, hi);
+  s->belief_s = t_s;
+  s->believes = 1;
+  return likely;
+}
+
 /* One signal's window, levelled, into x [m]. */
 static void rppg__signal(const rppg_session *s, size_t signal, size_t m, float *x)
 {
@@ -5058,20 +5144,19 @@ static void rppg__weigh(rppg_session *s, size_t m, size_t lo, size_t hi, double 
   size_t i, k, top;
   for (k = 0; k < s->bins; k++) s->shared[k] = 0.0f;
   for (i = 0; i < s->signals; i++) {
-    double all;
     rppg__signal(s, i, m, s->wave);
     rppg__spectrum_of(s, s->wave, m, s->power);
-    all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
-    for (k = lo; k <= hi && all > 0.0; k++) s->shared[k] += (float)((double)s->power[k] / all);
+    noise[i] = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
+    for (k = lo; k <= hi && noise[i] > 0.0; k++)
+      s->shared[k] += (float)((double)s->power[k] / noise[i]);
   }
-  top = rppg__top(s, s->shared, lo, hi, res, -1.0);
+  top = rppg__top(s, s->shared, lo, hi, res, -1.0, NULL);
   for (i = 0; i < s->signals; i++) {
-    double peak, rest;
+    double peak;
     rppg__signal(s, i, m, s->wave);
     rppg__spectrum_of(s, s->wave, m, s->power);
     peak = rppg__power_near(s->power, (double)top, 0.5 * res, lo, hi);
-    rest = rppg__power_near(s->power, 0.0, (double)hi, lo, hi) - peak;
-    noise[i] = rest;
+    noise[i] -= peak;
     weight[i] = rppg__sqrt(peak);
     mean += weight[i] / (double)s->signals;
   }
@@ -5178,7 +5263,7 @@ static void rppg__consensus(rppg_session *s, size_t m, size_t lo, size_t hi, dou
     all[v] = rppg__power_near(power, 0.0, (double)hi, lo, hi);
     for (k = lo; k <= hi && all[v] > 0.0; k++) s->shared[k] += (float)((double)power[k] / all[v]);
   }
-  top = rppg__top(s, s->shared, lo, hi, res, -1.0);
+  top = rppg__top(s, s->shared, lo, hi, res, -1.0, NULL);
   s->agreed = 0;
   for (sum = 0.0, v = 0; v < RPPG__VOTERS; v++) {
     const float *power = s->votes + v * s->bins;
@@ -5187,7 +5272,7 @@ static void rppg__consensus(rppg_session *s, size_t m, size_t lo, size_t hi, dou
     if (!(all[v] > 0.0)) continue;
     rest = 1.0 - rppg__power_near(power, (double)top, 0.5 * res, lo, hi) / all[v];
     vote[v] = 1.0 / (rest > 1e-6 ? rest : 1e-6);
-    if (rppg__abs((double)rppg__top(s, power, lo, hi, res, -1.0) - (double)top) <= 0.5 * res)
+    if (rppg__abs((double)rppg__top(s, power, lo, hi, res, -1.0, NULL) - (double)top) <= 0.5 * res)
       s->agreed++;
     else
       vote[v] *= 0.25;
@@ -5222,8 +5307,11 @@ static void rppg__combine(rppg_session *s, size_t m, size_t lo, size_t hi, doubl
   for (i = 0; i < s->signals; i++) sum += weight[i];
   memset(s->wave, 0, m * sizeof *s->wave);
   for (i = 0; i < s->signals && sum > 0.0; i++) {
-    rppg__signal(s, i, m, s->scratch);
+    const int plain = rppg__plain(s->cfg.method);
+    if (plain) rppg__signal(s, i, m, s->scratch);
+    else rppg__pulse_window_of(s, i, m, s->scratch);
     for (k = 0; k < m; k++) s->wave[k] -= (float)(weight[i] / sum) * s->scratch[k];
+    if (!plain && i + 1 == s->signals) rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->wave, m, s->wave);
   }
 }
 
@@ -5262,17 +5350,19 @@ static double rppg__mean_rate(rppg_session *s, size_t m, double hz, double *unst
   const double beats = (double)(size_t)(hz + 0.5);
   const size_t beat = (size_t)((beats > 1.0 ? beats : 1.0) * rate / hz + 0.5);
   const int touch = s->cfg.method == RPPG_GREEN || s->cfg.method == RPPG_CONTACT;
-  double mean = 0.0, sum = 0.0, advance = 0.0, squares = 0.0;
+  double mean = 0.0, sum = 0.0, advance = 0.0, squares = 0.0, p = 1.0, q = 0.0, turn_s, turn_c;
   float *z = s->scratch;
   size_t i, n;
   *unsteady = 1.0;
   if (beat < 2 || 2 * beat + m / 4 > m) return hz;
+  rppg__sincospi(2.0 * hz / rate, &turn_s, &turn_c);
   for (i = 0; i < m; i++) {
-    double sine, cosine, x = (double)s->wave[i];
+    double p_was = p, x = (double)s->wave[i];
     if (touch) x = i && i + 1 < m ? (double)s->wave[i + 1] - (double)s->wave[i - 1] : 0.0;
-    rppg__sincospi(2.0 * hz * (double)i / rate, &sine, &cosine);
-    z[2 * i] = (float)(x * cosine);
-    z[2 * i + 1] = (float)(-x * sine);
+    z[2 * i] = (float)(x * p);
+    z[2 * i + 1] = (float)(-x * q);
+    p = p * turn_c - q * turn_s; /* round the circle, as in rppg__tone_kernel */
+    q = q * turn_c + p_was * turn_s;
   }
   n = rppg__moving(z, m, beat);
   n = rppg__moving(z, n, beat) - 1;
@@ -5302,46 +5392,62 @@ static double rppg__mean_rate(rppg_session *s, size_t m, double hz, double *unst
   return hz + advance;
 }
 
-/* Amplitude of x [m] at step half turns a sample, under a Hann window: a sine of amplitude a gives
-   a complex number of size a.                                                                     */
-static void rppg__tone(const float *x, size_t m, double step, double *out)
+/* What a signal of m samples has to be multiplied by to get its amplitude at step half turns a
+   sample, under a Hann window, into k [m][2]: a sine of amplitude a gives a complex number of size
+   a. The kernel is at right angles to every line, so the signals need no detrending.              */
+static void rppg__tone_kernel(size_t m, double step, float *k)
 {
-  double turn_s, turn_c, hann_s, hann_c, mean = 0.0, p = 1.0, q = 0.0, u = 1.0, v = 0.0;
+  const double n = (double)m, middle = 0.5 * (n - 1.0), squares = n * (n * n - 1.0) / 12.0;
+  double turn_s, turn_c, hann_s, hann_c, level[2] = { 0.0, 0.0 }, slope[2] = { 0.0, 0.0 };
+  double p = 1.0, q = 0.0, u = 1.0, v = 0.0;
   size_t i;
+  int c;
   rppg__sincospi(step, &turn_s, &turn_c);
-  rppg__sincospi(2.0 / (double)m, &hann_s, &hann_c);
-  for (i = 0; i < m; i++) mean += (double)x[i];
-  mean /= (double)m;
-  out[0] = out[1] = 0.0;
+  rppg__sincospi(2.0 / n, &hann_s, &hann_c);
   for (i = 0; i < m; i++) { /* p, q and u, v go round the circle: 1e-12 off after 15000 samples */
-    const double y = ((double)x[i] - mean) * (1.0 - u) * 2.0 / (double)m, p_was = p, u_was = u;
-    out[0] += y * p;
-    out[1] -= y * q;
+    const double w = (1.0 - u) * 2.0 / n, p_was = p, u_was = u;
+    k[2 * i] = (float)(w * p);
+    k[2 * i + 1] = (float)(-w * q);
+    for (c = 0; c < 2; c++) {
+      level[c] += (double)k[2 * i + (size_t)c] / n;
+      slope[c] += (double)k[2 * i + (size_t)c] * ((double)i - middle) / squares;
+    }
     p = p * turn_c - q * turn_s;
     q = q * turn_c + p_was * turn_s;
     u = u * hann_c - v * hann_s;
     v = v * hann_c + u_was * hann_s;
   }
+  for (i = 0; i < m; i++)
+    for (c = 0; c < 2; c++)
+      k[2 * i + (size_t)c] = (float)((double)k[2 * i + (size_t)c] - level[c] - slope[c] * ((double)i - middle));
 }
 
-/* Amplitude, relative to the mean, of the common brightness of all ROIs at a bin: what a lamp
-   that flickers or a screen would cause. */
-static double rppg__brightness_at(rppg_session *s, size_t m, size_t bin)
+/* Amplitudes of all colours under a kernel [m][2], not yet relative, into z [channels][2], and their
+   means. Returns the relative amplitude of the common brightness of all ROIs: what a lamp that
+   flickers or a screen would cause.                                                              */
+static double rppg__colour_tones(const rppg_session *s, size_t m, const float *k, double (*z)[2],
+                                 double *mean)
 {
-  double mean = 0.0;
-  float *x = s->scratch;
+  double re = 0.0, im = 0.0, all = 0.0;
   size_t i, c;
+  for (c = 0; c < s->channels; c++) z[c][0] = z[c][1] = mean[c] = 0.0;
   for (i = 0; i < m; i++) {
     const float *row = s->colours + ((s->total - m + i) % s->n) * s->channels;
-    double sum = 0.0;
-    for (c = 0; c < s->channels; c++) sum += (double)row[c];
-    x[i] = (float)sum;
-    mean += sum / (double)m;
+    const double kr = (double)k[2 * i], ki = (double)k[2 * i + 1];
+    for (c = 0; c < s->channels; c++) {
+      const double x = (double)row[c];
+      z[c][0] += kr * x;
+      z[c][1] += ki * x;
+      mean[c] += x;
+    }
   }
-  if (!(mean > 0.0)) return 0.0;
-  rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, x, m, x);
-  rppg__spectrum_of(s, x, m, s->shared);
-  return rppg__sqrt((double)s->shared[bin]) / mean;
+  for (c = 0; c < s->channels; c++) {
+    mean[c] /= (double)m;
+    re += z[c][0];
+    im += z[c][1];
+    all += mean[c];
+  }
+  return all > 0.0 ? rppg__sqrt(re * re + im * im) / all : 0.0;
 }
 
 /* Share of the window's colour values near an end of the 8-bit range. */
@@ -5365,49 +5471,42 @@ static double rppg__halves(rppg_session *s, size_t m, size_t lo, size_t hi, doub
   for (k = 0; k < 2; k++) {
     double off;
     rppg__spectrum_of(s, s->wave + (k ? m - m / 2 : 0), m / 2, s->shared);
-    off = rppg__abs((double)rppg__top(s, s->shared, lo, hi, 2.0 * res, -1.0) - bin) / (1.5 * res);
+    off = rppg__abs((double)rppg__top(s, s->shared, lo, hi, 2.0 * res, -1.0, NULL) - bin) / (1.5 * res);
     agree += off < 1.0 ? 0.5 * (1.0 - off) : 0.0;
   }
   return agree;
 }
 
-/* How much all signals beat in step at step half turns a sample: 0.5 if quite, 0 if each goes its
-   own way or there is only one to ask.                                                           */
-static double rppg__together(rppg_session *s, size_t m, double step)
+/* How much all signals beat in step under a kernel [m][2]: 0.5 if quite, 0 if each goes its own way
+   or there is only one to ask. x [m]: scratch                                                     */
+static double rppg__together(const rppg_session *s, size_t m, const float *k, float *x)
 {
-  double sum[2] = { 0.0, 0.0 }, squares = 0.0, z[2];
+  double sum[2] = { 0.0, 0.0 }, squares = 0.0;
   const double n = (double)s->signals;
-  size_t i;
+  size_t i, j;
   if (s->signals < 2) return 0.0;
   for (i = 0; i < s->signals; i++) {
-    rppg__signal(s, i, m, s->scratch);
-    rppg__tone(s->scratch, m, step, z);
-    sum[0] += z[0];
-    sum[1] += z[1];
-    squares += z[0] * z[0] + z[1] * z[1];
+    double re = 0.0, im = 0.0;
+    if (rppg__plain(s->cfg.method)) rppg__signal(s, i, m, x);
+    else rppg__pulse_window_of(s, i, m, x); /* a line in it does not matter */
+    for (j = 0; j < m; j++) {
+      re += (double)k[2 * j] * (double)x[j];
+      im += (double)k[2 * j + 1] * (double)x[j];
+    }
+    sum[0] += re;
+    sum[1] += im;
+    squares += re * re + im * im;
   }
   if (!(squares > 0.0)) return 0.0;
   return 0.5 * ((sum[0] * sum[0] + sum[1] * sum[1]) / squares - 1.0) / (n - 1.0);
 }
 
-/* Relative amplitudes of a ROI's three colours at step half turns a sample, z [3][2]; how many of
-   the colours see anything, 0 for a camera without colours.                                      */
-static int rppg__beat_of(rppg_session *s, size_t roi, size_t m, double step, double z[3][2])
+/* Makes a ROI's three colours z [3][2] relative to their means; how many of the colours see
+   anything, 0 for a camera without colours.                                                       */
+static int rppg__beat_of(double (*z)[2], const double *mean)
 {
-  double mean[3], least, most;
-  size_t i, c;
-  int seen = 0;
-  for (c = 0; c < 3; c++) {
-    mean[c] = 0.0;
-    for (i = 0; i < m; i++) {
-      s->scratch[i] = s->colours[((s->total - m + i) % s->n) * s->channels + 3 * roi + c];
-      mean[c] += (double)s->scratch[i] / (double)m;
-    }
-    rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->scratch, m, s->scratch);
-    rppg__tone(s->scratch, m, step, z[c]);
-  }
-  least = mean[0] < mean[1] ? mean[0] : mean[1];
-  most = mean[0] > mean[1] ? mean[0] : mean[1];
+  double least = mean[0] < mean[1] ? mean[0] : mean[1], most = mean[0] > mean[1] ? mean[0] : mean[1];
+  int c, seen = 0;
   if (mean[2] < least) least = mean[2];
   if (mean[2] > most) most = mean[2];
   for (c = 0; c < 3; c++) {
@@ -5423,25 +5522,17 @@ static int rppg__beat_of(rppg_session *s, size_t roi, size_t m, double step, dou
    takes most of the green and least of the red, by 0.33 : 0.77 : 0.53 on a face [deHaan2014]; a
    screen has some other colour. *plain: 0 where the colours differ at least as blood makes them, to
    -4 where they do not. *odd: 0 for the colour of blood or of white light, to 1 for another. Both
-   are 0 where there are no colours to compare.                                                   */
-static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double *plain, double *odd)
+   are 0 where there are no colours to compare. all_z, mean: of rppg__colour_tones, changed        */
+static void rppg__colour_of_beat(size_t rois, double (*all_z)[2], const double *mean, double *plain,
+                                 double *odd)
 {
   static const double blood[3] = { 0.33, 0.77, 0.53 };
   double bright = 0.0, spread = 0.0, all = 0.0, along = 0.0;
   size_t i, r, c;
   *plain = *odd = 0.0;
-  for (i = 0; i < s->cfg.n_cameras; i++) { /* each has a part in the wave */
-    rppg_session *camera = &s->camera[i];
-    double one[2];
-    if (!(camera->share > 0.0)) continue;
-    rppg__colour_of_beat(camera, camera->wave_n, step, &one[0], &one[1]);
-    *plain += camera->share * one[0];
-    *odd += camera->share * one[1];
-  }
-  if (s->camera) return;
-  for (r = 0; r < s->rois; r++) {
-    double z[3][2];
-    const int seen = rppg__beat_of(s, r, m, step, z);
+  for (r = 0; r < rois; r++) {
+    double (*z)[2] = all_z + 3 * r;
+    const int seen = rppg__beat_of(z, mean + 3 * r);
     if (seen < 2) continue;
     for (i = 0; i < 2; i++) {
       double sum = z[0][i] + z[1][i] + z[2][i];
@@ -5462,43 +5553,67 @@ static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double 
   }
 }
 
+/* The same of a session of several cameras: each has a part in the wave, and a window of its own. */
+static void rppg__colour_of_all(rppg_session *s, double step, double *plain, double *odd)
+{
+  double z[3 * RPPG_MAX_ROIS][2], mean[3 * RPPG_MAX_ROIS], one[2];
+  size_t i;
+  *plain = *odd = 0.0;
+  for (i = 0; i < s->cfg.n_cameras; i++) {
+    rppg_session *camera = &s->camera[i];
+    if (!(camera->share > 0.0)) continue;
+    rppg__tone_kernel(camera->wave_n, step, camera->scratch);
+    rppg__colour_tones(camera, camera->wave_n, camera->scratch, z, mean);
+    rppg__colour_of_beat(camera->rois, z, mean, &one[0], &one[1]);
+    *plain += camera->share * one[0];
+    *odd += camera->share * one[1];
+  }
+}
+
 /* Weights of the evidence, and behind them a constant, for POS and its like, GREEN, CONTACT: first
    for "what beats there has this rate", then for "what beats is blood". Logistic regressions on the
    training recordings and on what is rendered over them; not set by hand.                         */
 /* rppg_tools calibrate: begin */
 static const double rppg__evidence_weight[3][2][RPPG__EVIDENCE + 1] = {
-  { { 3.5572, -1.1329, 2.3118, 1.6647, 0.6432, 0.0000, 0.0000, -0.2788 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.4699, -4.1966, 2.2409 } },
-  { { 4.3170, -0.7923, 2.1376, 0.0000, 0.4597, 0.0000, 0.0000, 0.3734 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.9612, -6.4147, 3.1252 } },
-  { { 6.7201, -0.8705, 3.3787, 0.0000, 0.5629, 0.0000, 0.0000, 1.5370 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.4920, 0.0000, 3.0961 } }
+  { { 1.9138, -1.1233, 1.0921, 0.1720, 0.7958, 0.0000, 0.0000, 4.1228, 5.7182, -0.5564, -1.3617 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.1853, -3.6754, 0.0000, 0.0000, 0.0000, 2.0683 } },
+  { { 1.2488, -0.8424, 1.7730, 0.0000, 0.6846, 0.0000, 0.0000, 2.9317, 5.9299, -1.0151, -1.7384 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 4.4345, -6.3518, 0.0000, 0.0000, 0.0000, 3.1270 } },
+  { { 3.3310, -0.5475, 2.6971, 0.0000, 0.6155, 0.0000, 0.0000, 4.9246, 6.3237, 0.0000, -1.9073 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.3278, 0.0000, 0.0000, 0.0000, 0.0000, 3.0697 } }
 };
 /* rppg_tools calibrate: end */
 
 static double rppg__within(double x, double lo, double hi) { return x < lo ? lo : x > hi ? hi : x; }
 
-/* Probability that the rate is within 5 bpm, from the evidence, which is gathered here. */
+/* Probability that the rate is within 5 bpm, from the evidence, which is gathered here.
+   *brightness: relative amplitude of the common brightness at the bin.                            */
 static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, double res, double bin,
-                               double snr_db, double unsteady)
+                               double snr_db, double unsteady, unsigned flags, double *brightness)
 {
-  const double step = 2.0 * bin / (double)s->fft_n, seconds = (double)m / s->cfg.rate_hz;
-  const int kind = s->cfg.method == RPPG_CONTACT ? 2 : s->cfg.method == RPPG_GREEN;
+  const double seconds = (double)m / s->cfg.rate_hz, step = 2.0 * bin / (double)s->fft_n;
+  float *tone = s->scratch, *spare = s->scratch + 2 * m; /* its size is 3 n */
+  double z[3 * RPPG_MAX_ROIS][2], mean[3 * RPPG_MAX_ROIS];
+  const int kind = s->cfg.method == RPPG_CONTACT ? 2 : rppg__plain(s->cfg.method); /* one channel */
   double *e = s->evidence, p = 1.0;
   int i, k;
   e[0] = 0.1 * rppg__within(snr_db, -15.0, 15.0);
   e[1] = 10.0 * rppg__within(unsteady, 0.0, 0.3);
   e[2] = rppg__halves(s, m, lo, hi, res, bin);
-  e[3] = kind ? 0.0 : rppg__together(s, m, step); /* without chrominance light is together, too */
+  rppg__tone_kernel(m, step, tone);
+  e[3] = kind ? 0.0 : rppg__together(s, m, tone, spare); /* without chrominance light is together, too */
   e[4] = 0.2 * (rppg__within(seconds, 5.0, 20.0) - 10.0);
-  rppg__colour_of_beat(s, m, step, &e[5], &e[6]);
+  *brightness = rppg__colour_tones(s, m, tone, z, mean);
+  if (s->camera) rppg__colour_of_all(s, step, &e[5], &e[6]);
+  else rppg__colour_of_beat(s->rois, z, mean, &e[5], &e[6]);
   if (kind == 2) e[5] = rppg__within(e[5] + 1.0, -3.0, 0.0); /* a finger's colours may be closer */
   e[6] *= rppg__within(0.15 * snr_db + 1.0, 0.0, 1.0); /* noise has any colour */
+  e[9] = flags & RPPG_FLAG_MOTION ? 1.0 : 0.0;
   for (k = 0; k < 2; k++) {
     const double *w = rppg__evidence_weight[kind][k];
-    double z = w[RPPG__EVIDENCE];
-    for (i = 0; i < RPPG__EVIDENCE; i++) z += w[i] * e[i];
-    p /= 1.0 + rppg__exp(-rppg__within(z, -30.0, 30.0));
+    double sum = w[RPPG__EVIDENCE];
+    for (i = 0; i < RPPG__EVIDENCE; i++) sum += w[i] * e[i];
+    p /= 1.0 + rppg__exp(-rppg__within(sum, -30.0, 30.0));
   }
   return p;
 }
@@ -5804,7 +5919,7 @@ static double rppg__model_wave(rppg_session *s, size_t m, size_t lo, size_t hi, 
   rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->scratch, m, s->scratch);
   memcpy(r->power, s->power, s->bins * sizeof *r->power); /* rppg__top looks at power around i */
   rppg__spectrum_of(s, s->scratch, m, r->power);
-  top = rppg__top(s, r->power, lo, hi, res, -1.0);
+  top = rppg__top(s, r->power, lo, hi, res, -1.0, NULL);
   top = rppg__fundamental(r->power, s->bins, top, lo, res, &doubtful);
   all = rppg__power_near(r->power, 0.0, (double)hi, lo, hi);
   if (!(all > 0.0)) return 0.0;
@@ -5868,8 +5983,8 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   const double res = 2.0 / (seconds * bin_hz); /* half of the main lobe's width, in bins */
   const double fps = s->interval_s > 0.0 ? 1.0 / s->interval_s : 0.0;
   rppg_result r;
-  size_t lo, hi, top, other;
-  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, bin, peaks, all, unsteady;
+  size_t lo, hi, top, alone, other;
+  double hi_hz = s->cfg.bpm_max / 60.0, snr, rival, amplitude, brightness, bin, peaks, all, unsteady;
   int doubtful;
   if (!s->started || seconds < s->cfg.min_window_s || m < rppg_pulse_window(s->cfg.rate_hz))
     return RPPG_ERR_DATA;
@@ -5897,8 +6012,7 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   s->spectrum_ok = 1;
   s->flags = 0;
   memset(s->evidence, 0, sizeof s->evidence);
-  top = rppg__top(s, s->power, lo, hi, res, -1.0);
-  top = rppg__fundamental(s->power, s->bins, top, lo, res, &doubtful);
+  top = rppg__likeliest(s, r.t_s, seconds, lo, hi, res, &alone, &doubtful);
   amplitude = rppg__sqrt((double)s->power[top]);
   if (amplitude < RPPG__STILL) {
     r.flags |= RPPG_FLAG_STATIC;
@@ -5910,23 +6024,25 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
     }
   }
   bin = rppg_dsp_vertex(s->power, s->bins, top, NULL);
-  r.hr_bpm = 60.0 * rppg__mean_rate(s, m, bin * bin_hz, &unsteady);
+  r.hr_bpm = r.raw_bpm = 60.0 * rppg__mean_rate(s, m, bin * bin_hz, &unsteady);
+  if (alone != top)
+    r.raw_bpm = 60.0 * rppg__mean_rate(s, m, bin_hz * rppg_dsp_vertex(s->power, s->bins, alone, NULL), &peaks);
   peaks = rppg__power_near(s->power, bin, 0.1 / bin_hz, lo, hi) +
           rppg__power_near(s->power, 2.0 * bin, 0.1 / bin_hz, lo, hi);
   all = rppg__power_near(s->power, 0.0, (double)hi, lo, hi);
   r.snr_db = snr = rppg_dsp_db(peaks / (all - peaks > 0.0 ? all - peaks : 0.0));
-  other = rppg__top(s, s->power, lo, hi, res, bin);
+  other = rppg__top(s, s->power, lo, hi, res, bin, NULL);
   rival = other ? (double)s->power[other] / (double)s->power[top] : 0.0;
-  r.confidence = rppg__confidence(s, m, lo, hi, res, bin, snr, unsteady);
+  r.confidence = rppg__confidence(s, m, lo, hi, res, bin, snr, unsteady, r.flags, &brightness);
   if (s->cfg.method == RPPG_CONSENSUS) r.confidence *= rppg__agreed[s->agreed];
+  if (s->cfg.method == RPPG_CHROM) r.confidence *= 0.9; /* fitted with POS, and right less often */
   if (s->cfg.method == RPPG_ICA) r.confidence *= 0.8; /* the best of three is a peak by chance */
   if (doubtful) r.flags |= RPPG_FLAG_HARMONIC;
   if (rival > 0.7) r.flags |= RPPG_FLAG_NOISE;
-  if (!rppg__plain(s->cfg.method) && rppg__brightness_at(s, m, top) > 8.0 * amplitude) {
+  if (!rppg__plain(s->cfg.method) && brightness > 8.0 * amplitude) {
     r.flags |= RPPG_FLAG_FLICKER;
     r.confidence *= 0.3;
   }
-  if (s->cfg.method < RPPG_GREEN && (r.flags & RPPG_FLAG_MOTION)) r.confidence *= 0.7;
   if (r.flags & RPPG_FLAG_STATIC) r.confidence *= 0.1;
   r.confidence *= s->trust;
 #ifndef RPPG_NO_NN
@@ -7469,6 +7585,7 @@ static void rppg__find(rppg_finder *f)
     e->track_bpm = p->track_bpm;
     e->track_var = p->track_var;
     e->track_s = p->track_s;
+    e->believes = 0; /* what it believes is of somebody else */
     if (rppg_estimate(e, &p->result) != RPPG_OK) continue;
     p->track_bpm = e->track_bpm;
     p->track_var = e->track_var;
@@ -7554,6 +7671,7 @@ static void rppg__auto_window(rppg_session *s)
   memcpy(s->last, last, sizeof last);
   s->flags |= flags;
   if (id != s->auto_id) s->track_var = 0.0;
+  s->believes = 0; /* the finder follows cells, not rates */
   s->auto_id = id;
 }
 
@@ -7607,12 +7725,13 @@ RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out,
     if (!rppg__agree(&r[k], &r[best])) all += rppg__group_odds(r, n, k);
   all += best_odds;
   f = r[best];
-  f.hr_bpm = f.tracked_bpm = f.snr_db = 0.0;
+  f.hr_bpm = f.raw_bpm = f.tracked_bpm = f.snr_db = 0.0;
   for (i = 0; i < n; i++)
     if (rppg__agree(&r[i], &r[best])) sum += rppg__doubtable(r[i].confidence);
   for (i = 0; i < n; i++) {
     const double w = rppg__agree(&r[i], &r[best]) ? rppg__doubtable(r[i].confidence) / sum : 0.0;
     f.hr_bpm += w * r[i].hr_bpm;
+    f.raw_bpm += w * r[i].raw_bpm;
     f.tracked_bpm += w * r[i].tracked_bpm;
     f.snr_db += w * r[i].snr_db;
     if (w > 0.0) f.flags &= r[i].flags;
@@ -7750,6 +7869,7 @@ static size_t rppg__estimate_each(rppg_session *s, rppg_result *r, size_t *of)
     memset(&c->own, 0, sizeof c->own);
     c->share = 0.0;
     if (!c->started || rppg__later(newest->last_us, c->last_us) > s->cfg.max_gap_s * 1e6) continue;
+    c->believes = 0; /* each window alone: what was before is for the mixed wave to remember */
     if (rppg_estimate(c, &c->own) != RPPG_OK) continue;
     r[n] = c->own;
     of[n++] = k;
@@ -7800,6 +7920,7 @@ static rppg_status rppg__estimate_all(rppg_session *s, rppg_result *out)
   if (status != RPPG_OK) return status;
   if (fused.confidence >= mixed.confidence) {
     mixed.hr_bpm = fused.hr_bpm;
+    mixed.raw_bpm = fused.raw_bpm;
     mixed.confidence = fused.confidence;
     mixed.snr_db = fused.snr_db;
     mixed.flags = fused.flags;

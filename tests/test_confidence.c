@@ -87,7 +87,8 @@ static int judge(int method, const scene *v, uint32_t seed, double *mean, double
 /* ---- what is no pulse ------------------------------------------------------------------------- */
 
 /* Light on the whole scene, at 1.2 Hz and elsewhere, weak to strong. POS and CHROM take white light
-   off; what is left is noise, and 1 window of 50 of noise has a confidence above 0.3. */
+   off; what is left is noise, and 1 window of 50 of noise has a confidence above 0.3, or 3 of one
+   scene: its windows remember one another. */
 static void test_light(int method, const char *what, double r, double g, double b, double apart)
 {
   static const double rates[] = { 47.0, 72.0, 101.0, 166.0 }, swings[] = { 1500.0, 6000.0, 30000.0 };
@@ -102,7 +103,7 @@ static void test_light(int method, const char *what, double r, double g, double 
       sum += mean / 12.0;
       if (most > worst) { worst = most; at = rates[i] + swings[k]; }
     }
-  CHECK(sure <= 2 && worst < 0.5 && sum < 0.2, "%s: %s: confidence %.2f at most (%g), %.3f on average", names[method], what, worst, at, sum);
+  CHECK(sure <= 3 && worst < 0.5 && sum < 0.2, "%s: %s: confidence %.2f at most (%g), %.3f on average", names[method], what, worst, at, sum);
 }
 
 static void test_nothing(int method)

@@ -55,7 +55,7 @@ def fit(x, y, weight, prior=PRIOR, steps=50):
     return w
 
 
-CLEAR = ((0, 1, 2, 3, 4), (0, 1, 2, 4), (0, 1, 2, 4))  # evidence that the first may use, by kind
+CLEAR = ((0, 1, 2, 3, 4, 7, 8, 9), (0, 1, 2, 4, 7, 8, 9), (0, 1, 2, 4, 7, 8))  # evidence that the first may use, by kind
 BLOOD = ((5, 6), (5, 6), (5,))  # and the second: the colours of a finger hang on the lamp
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 METHODS = {"pos": 0, "chrom": 1, "green": 2, "contact": 3}
 HERE = pathlib.Path(__file__).resolve().parent
-RESULTS = ("t_s", "hr_bpm", "tracked_bpm", "confidence", "snr_db", "window_s", "fps", "flags")
+RESULTS = ("t_s", "hr_bpm", "tracked_bpm", "confidence", "snr_db", "window_s", "fps", "flags", "raw_bpm")
 
 
 class ToolError(Exception):

@@ -23,7 +23,7 @@ SHIM size_t shim_spectrum(void *p, float *out, size_t cap, double *bin_hz);
 
 typedef struct shim { rppg_session s; void *mem; rppg_part parts[RPPG_MAX_ROIS]; } shim;
 
-enum { RESULTS = 8 };
+enum { RESULTS = 9 };
 
 SHIM int shim_results(void) { return RESULTS; }
 SHIM int shim_evidence(void) { return RPPG__EVIDENCE; }
@@ -89,6 +89,7 @@ SHIM int shim_estimate(void *p, double *out)
   out[0] = r.t_s;
   out[1] = r.hr_bpm;
   out[2] = r.tracked_bpm;
+  out[8] = r.raw_bpm;
   out[3] = r.confidence;
   out[4] = r.snr_db;
   out[5] = r.window_s;
