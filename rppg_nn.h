@@ -404,17 +404,9 @@ typedef void rppg_nn__sum_run(const rppg_nn__sum *s, size_t at);
 #  define rppg__vf_max(a,b)    _mm256_max_ps(a, b)
 #  define rppg__vf_exp2i(t)    _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32( \
     _mm256_castps_si256(t), _mm256_set1_epi32(127)), 23))
-#  define rppg__vf_load_f16(p) rppg_nn__half_avx2(_mm256_cvtepu16_epi32( \
-    _mm_loadu_si128((const __m128i *)(const void *)(p))))
+#  define rppg__vf_load_f16(p) _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(const void *)(p)))
 #  define rppg__vf_load_s8(p)  _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32( \
     _mm_loadl_epi64((const __m128i *)(const void *)(p))))
-/* Exponent and mantissa moved to their places, then the bias made up for; f16 < 2^-14 too. */
-RPPG__SUB(__m256, rppg_nn__half)(__m256i u)
-{
-  const __m256i sign = _mm256_and_si256(_mm256_slli_epi32(u, 16), _mm256_set1_epi32(INT32_MIN));
-  u = _mm256_and_si256(_mm256_slli_epi32(u, 13), _mm256_set1_epi32(0x0fffe000));
-  return _mm256_mul_ps(_mm256_castsi256_ps(_mm256_or_si256(u, sign)), _mm256_set1_ps(RPPG_NN__2_112));
-}
 #elif RPPG__PASS == RPPG__SSE2
 #  define RPPG__MV 2
 #  define RPPG__MP 6
@@ -428,6 +420,7 @@ RPPG__SUB(__m256, rppg_nn__half)(__m256i u)
     _mm_castps_si128(t), _mm_set1_epi32(127)), 23))
 #  define rppg__vf_load_f16(p) rppg_nn__half_base(p)
 #  define rppg__vf_load_s8(p)  rppg_nn__s8_base(p)
+/* Exponent and mantissa moved to their places, then the bias made up for; f16 < 2^-14 too. */
 RPPG__SUB(__m128, rppg_nn__half)(const uint16_t *p)
 {
   __m128i u = _mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)(const void *)p), _mm_setzero_si128());
