@@ -196,7 +196,7 @@ static double act_error(int act, double v, double got, double want)
 
 static const char *const act_names[] = { "linear", "relu", "relu6", "elu", "gelu", "gelu_tanh", "silu", "tanh",
                                          "sigmoid", "softplus", "exp", "sqrt", "abs", "neg", "square" };
-static const double act_limits[] = { 0, 0, 0, 1.5e-7, 2.5e-7, 3.5e-7, 4e-7, 3.5e-7, 3e-7, 4e-7, 2e-7, 1e-7, 0, 0, 1e-7 };
+static const double act_limits[] = { 0, 0, 0, 1.5e-7, 3e-7, 3e-7, 2e-7, 3e-7, 2e-7, 3e-7, 1.2e-7, 1e-7, 0, 0, 1e-7 };
 
 static void test_acts(const char *isa)
 {
