@@ -349,7 +349,7 @@ typedef struct rppg_nn__sum {
   size_t step;                      /* floats in x from output to output */
   const float *bias, *more;         /* [16]; a residual like y, or NULL */
   float *y;
-  size_t y_step;
+  size_t y_step, lanes;             /* lanes: of the 16, how many are wanted; more may be written */
   float lo, hi;                     /* results are held within */
 } rppg_nn__sum;
 typedef void rppg_nn__sum_run(const rppg_nn__sum *s, size_t at);
@@ -682,7 +682,7 @@ RPPG__SUB(void, rppg_nn__sum)(int p, const rppg_nn__sum *s, size_t at)
   const rppg__vf lo = rppg__vf_set1(s->lo), hi = rppg__vf_set1(s->hi);
   size_t c0, r, k, c;
   int j, v;
-  for (c0 = 0; c0 < RPPG_NN__BLOCK; c0 += RPPG__MV * RPPG__VF) {
+  for (c0 = 0; c0 < s->lanes; c0 += RPPG__MV * RPPG__VF) {
     rppg__vf acc[RPPG__MP][RPPG__MV];
     RPPG_NN__UNROLL
     for (j = 0; j < p; j++) {
@@ -1225,20 +1225,20 @@ static int rppg_nn__way(const rppg_nn__plan *p, size_t x_n, size_t y_n)
   (void)p; (void)x_n; (void)y_n;
   return RPPG_NN__DIRECT;
 #else
-  const double ci = p->ci, co = p->co, frames = p->yd[0];
-  const double taps = (double)p->k[0] * p->k[1], rows = (double)p->yd[1];
-  double cost = taps * p->k[2] * ci * co * rows * p->yd[2], lines, squares;
+  const uint64_t ci = (uint64_t)p->ci, co = (uint64_t)p->co, rows = (uint64_t)p->yd[1], cuts = (uint64_t)p->cuts;
+  const uint64_t taps = (uint64_t)p->k[0] * (uint64_t)p->k[1], kt = (uint64_t)p->k[0];
+  const uint64_t down = (uint64_t)rppg_nn__up(p->yd[1], 4), across = p->tiles;
+  uint64_t cost, lines, squares; /* for a frame; at most 2^28 weights at 2^24 places: below 2^60 */
   int i, way = RPPG_NN__DIRECT;
   if (p->groups != 1 || p->ci % 16 || p->co % 16 || p->k[2] < 3 || p->k[2] > 63) return way;
   if (x_n > (size_t)1 << 24 || y_n > (size_t)1 << 24 || taps > 4096) return way;
   for (i = 0; i < 3; i++) if (p->s[i] != 1 || p->d[i] != 1) return way;
-  lines = 6 * taps * p->cuts * ci * co * rows * (double)p->tiles +
-          24 * p->k[0] * (double)p->xd[1] * p->cuts * (double)p->tiles * ci + 20 * rows * (double)p->tiles * co;
-  cost *= 0.8; /* worth the memory */
+  cost = taps * (uint64_t)p->k[2] * ci * co * rows * (uint64_t)p->yd[2];
+  cost -= cost / 5; /* worth the memory */
+  lines = (6 * taps * ci * co * rows + 24 * kt * (uint64_t)p->xd[1] * ci) * cuts * across + 20 * rows * across * co;
   if (lines < cost) { cost = lines; way = RPPG_NN__LINES; }
   if (p->k[1] == 3 && p->k[2] == 3) {
-    squares = (double)rppg_nn__up(p->yd[1], 4) * rppg_nn__up(p->yd[2], 4) *
-              (36.0 * p->k[0] * ci * co + 250 * ci * (frames > 1 ? p->xd[0] / frames : 1) + 170 * co);
+    squares = down * across * (36 * kt * ci * co + 250 * ci * (uint64_t)p->xd[0] / (uint64_t)p->yd[0] + 170 * co);
     if (squares < cost) way = RPPG_NN__SQUARES;
   }
   return way;
@@ -1488,6 +1488,7 @@ static void rppg_nn__begin(rppg_nn__job *j, const rppg_nn_model *m, const rppg_n
   memcpy(&j->raw.hi, &infinite, 4);
   j->raw.lo = -j->raw.hi;
   j->raw.bias = j->b.zeros;
+  j->raw.lanes = RPPG_NN__BLOCK;
 }
 
 /* The activation, where it is more than bounds. */
@@ -1567,6 +1568,7 @@ static void rppg_nn__block_row(rppg_nn__job *j, size_t first, size_t n, size_t a
   const size_t all = (size_t)j->p.yd[2], co = (size_t)j->p.yd[3];
   rppg_nn__sum *s = &j->s;
   size_t i, k, chunk;
+  s->lanes = n;
   if (n == RPPG_NN__BLOCK) {
     s->y = j->y + at + first;
     s->y_step = co;
