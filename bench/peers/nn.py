@@ -97,11 +97,6 @@ def steps(which, weights):
     return out
 
 
-def order(which):
-    """Ours lists weights layer by layer as run; DeepPhys' attention follows both branches."""
-    return None
-
-
 INPUTS = [[(1, 1, 18, 64)], [(1, 3, 36, 36), (1, 3, 36, 36)]]
 
 
@@ -241,8 +236,6 @@ def main():
                 if ours.net and (type == 0 or isa > 0):
                     rivals.append(("rppg %s %s" % (name, kind), ours))
         weights = rivals[0][1].weights()
-        if which == 1:  # convolutions in the order of steps: d d r r g, twice, then the dense ones
-            pass
         for name, make in (("onnxruntime", Ort), ("ncnn", Ncnn)):
             try:
                 rivals.append((name, make(which, weights)))
