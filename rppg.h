@@ -90,6 +90,7 @@
                         rotation, IEEE TBME 63(9), 2SR, 10.1109/TBME.2015.2508602
      [Wang2018]         Full video pulse extraction, Biomed. Opt. Express 9(8): no detector, the
                         frame weighs itself, there by colour, here by place, 10.1364/BOE.9.003898
+     [Duff2017]         Building an orthonormal basis, revisited, JCGT 6(1)
      [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range
      [BT2020] [BT2100]  the same; full range of 10 bits
      [ChaiNgan1999]     Face segmentation using skin-color map in videophone applications, IEEE
@@ -265,8 +266,8 @@ typedef struct rppg_skin { int cb_min, cb_max, cr_min, cr_max; } rppg_skin;
    stride shorter than the rectangle; RPPG_ERR_UNSUPPORTED for a gate on grey or Bayer;
    RPPG_ERR_DATA and all zero if nothing passed.
    Exact. Cost: O(pixels): 2 to 3 times rppg_roi_sums; about 1 ns a pixel where bytes cannot be
-   shuffled (SSE2, 32-bit ARM) and for chroma planes of I420 and I422, samples that share bytes, and
-   rectangles without a mask; a gate takes 5 ns a pixel more. 4 KB of stack.                   */
+   shuffled (SSE2, 32-bit ARM) and for samples that share bytes; a gate takes 3 ns a pixel more, of
+   RGB565 and P010 5. 5 KB of stack.                                                           */
 RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
                                     const uint8_t *mask, ptrdiff_t stride, const rppg_skin *skin,
                                     rppg_sums *out);
@@ -392,8 +393,8 @@ typedef enum rppg_patch_order {
 
 #define RPPG_PATCH_MAX 256 /* a side of a patch */
 
-/* Bytes of work that rppg_patch needs, for any frame: about 90 a pixel of the box's width and 170 a
-   pixel of w, 27 KB for 300 to 36. 0 for a bad box or a side out of range. */
+/* Bytes of work that rppg_patch needs, for any frame: about 80 a pixel of the box's width and 100 a
+   pixel of w, 29 KB for 300 to 36. 0 for a bad box or a side out of range. */
 RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
 
 /* A box of the frame, resampled to w by h pixels by area averaging: the box is cut into w by h
@@ -402,20 +403,23 @@ RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
    holds where cells are smaller than pixels: the frame is squares of one colour, never
    interpolated.
 
-   frame  in   any 8-bit format; RPPG_ERR_UNSUPPORTED for one whose channels are not whole bytes
+   frame  in   any format
    box    in   pixels; a good face box, see layouts. What reaches over the edge of the frame takes
                the nearest pixel's colour, so that the face keeps its shape
    w, h   in   1..RPPG_PATCH_MAX each, usually 9, 36, 72 or 128
    order  in   rppg_patch_order
-   out    out  R, G, B from 0 to 255, in that order; GRAY8 gives the grey three times. YUV is averaged
-               as YUV, a chroma sample covering its 2x1 or 2x2 pixels, and converted once a pixel
-               of the patch; colours that RGB cannot show lie a little outside 0..255
+   out    out  R, G, B from 0 to 255, in that order, for every depth, as of rppg_sums_mean; grey
+               formats give the grey three times. YUV is averaged as YUV, a chroma sample covering
+               its 2x1 or 2x2 pixels, and converted once a pixel of the patch; colours that RGB
+               cannot show lie a little outside 0..255. Bayer is not demosaiced: each sample covers
+               the 2x2 pixels of its cell, and G is the mean of the cell's two
    work   tmp  [rppg_patch_work(box, w, h)] bytes, any content, any alignment
 
    Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a NULL, a bad box, side or order;
    RPPG_ERR_DATA if no pixel of the box lies in the frame. Never NaN.
    Exact: same bits on every ISA; within 0.0002 of the true mean. Cost: one pass over the box, of
-   which rows that two rows of the patch share are read twice.                                  */
+   which rows that two rows of the patch share are read twice. RGB565, RAW10 and RAW12 are slow
+   where bytes cannot be shuffled (SSE2, 32-bit ARM).                                            */
 RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, int w, int h,
                                 int order, float *out, void *work);
 
@@ -1277,27 +1281,38 @@ typedef struct rppg__patch_cell {
   float head, tail, weight; /* of columns from, of the next cell's from, of more */
 } rppg__patch_cell;
 
-typedef struct rppg__patch_channel {
+/* The bytes of one channel that weigh the same: a word's low ones, say. */
+typedef struct rppg__patch_part {
   int part, step, unit; /* of the first edge; units of a cell; units of a sample */
   int byte, gap;       /* of the first edge's sample, in where; bytes from sample to sample */
-  rppg__patch_cell *cell; /* [w + 1] */
+  int add;             /* the mean has other parts already */
+  float scale;         /* of the sums to the mean of the channel */
+  const rppg__patch_cell *cell; /* [w + 1] */
   float *mean;         /* [w][RPPG__PATCH_ROWS] */
-} rppg__patch_channel;
+} rppg__patch_part;
 
-enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 2 }; /* of the patch; blocks; at a time */
+enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 4 }; /* of the patch; blocks; at a time */
+
+/* How cells whose samples share bytes become such that have bytes of their own: 16 of these come
+   from `take` bytes. x = a byte; x & keep, and at even places also the lower bits, moved up. */
+typedef struct rppg__spread { uint8_t take, from[16], keep[16], times[16], low[16]; } rppg__spread;
 
 typedef struct rppg__patch_job {
-  const uint8_t *src;  /* byte x0 of the plane's top row */
+  const uint8_t *src;  /* the plane's top row */
   ptrdiff_t stride;
-  int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row */
+  const rppg__spread *spread; /* NULL if cells are in memory as they are needed */
+  int room;            /* bytes of a row in memory */
+  int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row, spread */
   int first, last, bytes; /* the frame's cells at the box's edges, before any cut; bytes of a cell */
-  int of_first[4], of_last[4]; /* for each byte of a cell, the first and last one of its channel */
+  int of_first[4], of_last[4]; /* for each byte of a cell, the first and last one of its part */
   int *where;          /* [last - first + 1][bytes] where in t a byte is */
   int blocks;          /* vectors from x0 on; the last one is moved left where the row ends */
   int at[RPPG__PATCH_ROWS + 1], part[RPPG__PATCH_ROWS + 1], unit; /* of the rows of the patch */
-  int w, channels;
-  rppg__patch_channel channel[3];
-  float *t, scale;
+  int y0[RPPG__PATCH_ROWS], y1[RPPG__PATCH_ROWS]; /* rows that a row of the patch has whole, */
+  int above[RPPG__PATCH_ROWS], below[RPPG__PATCH_ROWS]; /* and how many beyond the plane */
+  int w, parts;
+  rppg__patch_part each[4];
+  float *t;
 } rppg__patch_job;
 
 typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__patch_colour;
@@ -1453,6 +1468,8 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__q_store(p,a)  _mm256_storeu_si256((__m256i *)(void *)(p), a)
 #  define rppg__q_add(a,b)    _mm256_add_epi32(a, b)
 #  define rppg__q_and(a,b)    _mm256_and_si256(a, b)
+#  define rppg__q_or(a,b)     _mm256_or_si256(a, b)
+#  define rppg__q_mul(a,b)    _mm256_mullo_epi16(a, b)
 #  define rppg__q_odd(a)      _mm256_srli_epi16(a, 8)
 #  define rppg__q_pick(a,i)   _mm256_shuffle_epi8(a, i)
 #elif (defined(RPPG__BYTES_NEON) && defined(__aarch64__)) || RPPG__PASS == RPPG__SIMD128
@@ -1464,6 +1481,8 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__q_store       rppg__vu_store
 #  define rppg__q_add         rppg__vu_add
 #  define rppg__q_and         rppg__vu_and
+#  define rppg__q_or          rppg__vu_or
+#  define rppg__q_mul         rppg__vu_mul
 #  define rppg__q_odd         rppg__vu_odd
 #  if defined(RPPG__BYTES_NEON)
 #    define rppg__q_pick(a,i) vreinterpretq_u32_u8(vqtbl1q_u8(vreinterpretq_u8_u32(a), \
@@ -1631,8 +1650,9 @@ enum { RPPG__CALL(rppg__patch_vector) = RPPG__VU };
 RPPG__SUB(void, rppg__patch_planes)(rppg__vu even, rppg__vu odd, rppg__vf *c)
 {
   enum { N = RPPG__VU / 4 / RPPG__VF };
-  const rppg__vu c2 = rppg__vu_shr(even, 16), c0 = rppg__vu_sub(even, rppg__vu_shl(c2, 16));
-  const rppg__vu c3 = rppg__vu_shr(odd, 16), c1 = rppg__vu_sub(odd, rppg__vu_shl(c3, 16));
+  const rppg__vu low = rppg__vu_shr(rppg__vu_all(255), 16);
+  const rppg__vu c0 = rppg__vu_and(even, low), c2 = rppg__vu_shr(even, 16);
+  const rppg__vu c1 = rppg__vu_and(odd, low), c3 = rppg__vu_shr(odd, 16);
 #if RPPG__VF == 1
   const int flip = rppg__big_endian() ? 3 : 0;
   uint32_t t[4][N];
@@ -1651,109 +1671,139 @@ RPPG__SUB(void, rppg__patch_planes)(rppg__vu even, rppg__vu odd, rppg__vf *c)
 #endif
 }
 
-/* A block of a row; narrow: of a row that is shorter than a vector. */
-RPPG__SUB(rppg__vu, rppg__patch_load)(const uint8_t *p, int narrow)
+/* A block of a row, from its byte x on, as it is needed; zeros beyond the end. */
+RPPG__SUB(void, rppg__patch_fetch)(const rppg__patch_job *job, const uint8_t *row, int x,
+                                   uint8_t *u)
 {
-  uint8_t t[RPPG__VU];
-  if (!narrow) return rppg__vu_load(p);
-  memset(t, 0, sizeof t);
-  memcpy(t, p, (size_t)narrow);
-  return rppg__vu_load(t);
-}
-
-/* c = the bytes of a row, in `count` blocks, times k; or c + that. */
-RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int count, int narrow, int k, int add,
-                                 rppg__vf *c)
-{
-  enum { N = RPPG__VU / RPPG__VF };
-  const rppg__vf weight = rppg__vf_set1((float)k);
-  rppg__vf b[N];
-  int i, v;
-  RPPG__UNROLL
-  for (v = 0; v < count; v++, c += N) {
-    const rppg__vu x = RPPG__CALL(rppg__patch_load)(p + v * RPPG__VU, narrow);
-    const rppg__vu odd = rppg__vu_odd(x);
-    RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(x, rppg__vu_shl(odd, 8)), odd, b);
-    RPPG__UNROLL
-    for (i = 0; i < N; i++) {
-      b[i] = rppg__vf_mul(b[i], weight);
-      c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
+  const rppg__spread *s = job->spread;
+  int i = 0;
+  if (s == NULL) {
+    memset(u, 0, RPPG__VU);
+    memcpy(u, row + x, (size_t)rppg__min(job->width - x, RPPG__VU));
+    return;
+  }
+#if defined(rppg__q)
+  {
+    const uint8_t *p = row + x * s->take / 16; /* a cell begins here */
+    const rppg__q from = rppg__q_load(s->from, 0), keep = rppg__q_load(s->keep, 0);
+    const rppg__q times = rppg__q_load(s->times, 0), low = rppg__q_load(s->low, 0);
+    for (; i < RPPG__VU && p + (RPPG__Q - 1) * s->take + 16 <= row + job->room;
+         i += 16 * RPPG__Q, p += RPPG__Q * s->take) {
+      const rppg__q a = rppg__q_pick(rppg__q_load(p, s->take), from); /* times is 0 at odd places: */
+      const rppg__q b = rppg__q_and(rppg__q_mul(a, times), low);      /* these do not reach down */
+      rppg__q_store(u + i, rppg__q_or(rppg__q_and(a, keep), b));
     }
+  }
+#endif
+  for (; i < RPPG__VU; i++) {
+    const int k = (x + i) & 15;
+    const int b = x + i < job->width ? row[((x + i) >> 4) * s->take + s->from[k]] : 0;
+    u[i] = (uint8_t)((b & s->keep[k]) | (b * s->times[k] & s->low[k]));
   }
 }
 
-/* c += rows y0 .. y1 - 1, times k; 257 at a time, as in rppg__block. */
-RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int y1, int count,
-                                 int narrow, int k, rppg__vf *c)
+/* Row y of a block from byte x on, times k, into c; or c + that. direct: as it is in memory. */
+RPPG__SUB(void, rppg__patch_row)(const rppg__patch_job *job, int y, int x, int direct, int k,
+                                 int add, rppg__vf *c)
+{
+  enum { N = RPPG__VU / RPPG__VF };
+  const uint8_t *p = job->src + rppg__max(rppg__min(y, job->rows - 1), 0) * job->stride;
+  const rppg__vf weight = rppg__vf_set1((float)k);
+  uint8_t u[RPPG__VU];
+  rppg__vf b[N];
+  rppg__vu a, odd;
+  int i;
+  if (!direct) RPPG__CALL(rppg__patch_fetch)(job, p, x, u);
+  a = rppg__vu_load(direct ? p + x : u);
+  odd = rppg__vu_odd(a);
+  RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(a, rppg__vu_shl(odd, 8)), odd, b);
+  RPPG__UNROLL
+  for (i = 0; i < N; i++) {
+    b[i] = rppg__vf_mul(b[i], weight);
+    c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
+  }
+}
+
+/* Rows y0 .. y1 - 1 of `count` blocks, added up into f; 257 at a time, as in rppg__block. */
+RPPG__SUB(void, rppg__patch_sum)(const rppg__patch_job *job, int y0, int y1, int x, int count,
+                                 int direct, float *f)
 {
   enum { N = RPPG__VU / RPPG__VF, MAX = RPPG__PATCH_COUNT };
-  const rppg__vf weight = rppg__vf_set1((float)k);
+  const ptrdiff_t stride = job->stride;
+  uint8_t u[RPPG__VU];
   rppg__vf b[N];
   int i, v, y, end;
+  if (y0 >= y1) memset(f, 0, (size_t)(count * RPPG__VU) * sizeof *f);
   for (y = y0; y < y1; y = end) {
-    const uint8_t *q = p + y * stride;
+    const uint8_t *p = job->src + y * stride, *stop;
     rppg__vu all[MAX], odd[MAX];
-    end = y1 - y < 257 ? y1 : y + 257;
+    end = y1;
+    if (y1 - y > 257) end = y + 257;
+    stop = job->src + end * stride;
     RPPG__UNROLL
     for (v = 0; v < count; v++) all[v] = odd[v] = rppg__vu_zero();
-    for (i = y; i < end; i++, q += stride) {
+    for (; p != stop; p += stride) {
+      if (!direct) RPPG__CALL(rppg__patch_fetch)(job, p, x, u);
       RPPG__UNROLL
       for (v = 0; v < count; v++) {
-        rppg__vu x = RPPG__CALL(rppg__patch_load)(q + v * RPPG__VU, narrow);
-        RPPG__KEEP(x);
-        all[v] = rppg__vu_add(all[v], x);
-        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(x));
+        rppg__vu a = rppg__vu_load(direct ? p + x + v * RPPG__VU : u);
+        RPPG__KEEP(a);
+        all[v] = rppg__vu_add(all[v], a);
+        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(a));
       }
     }
     RPPG__UNROLL
     for (v = 0; v < count; v++) {
+      float *to = f + v * RPPG__VU;
       RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(all[v], rppg__vu_shl(odd[v], 8)), odd[v], b);
       RPPG__UNROLL
-      for (i = 0; i < N; i++) c[v * N + i] = rppg__vf_add(c[v * N + i], rppg__vf_mul(b[i], weight));
+      for (i = 0; i < N; i++, to += RPPG__VF)
+        rppg__vf_store(to, y == y0 ? b[i] : rppg__vf_add(rppg__vf_load(to), b[i]));
     }
   }
 }
 
-/* `count` blocks for the job's rows of the patch, into t: [VU][4] each, in the order that zips
-   give. Rows above and below the plane are its first and its last one. A row that an edge cuts
-   counts whole in the cell below it, less the part above the edge, which the cell above adds.    */
-RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p, int count,
-                                   int narrow, float *t)
+/* `count` blocks from byte x on for the job's rows of the patch, into t: [VU][4] each, in the order
+   that zips give. Rows above and below the plane are its first and its last one. A row that an edge
+   cuts counts whole in the cell below it, less the part above the edge, which the cell above adds. */
+RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, int x, int count, int direct,
+                                   float *t)
 {
-  enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS, MAX = RPPG__PATCH_COUNT };
-  const rppg__vf minus = rppg__vf_set1(-1.0f);
-  const int h = job->rows;
-  rppg__vf c[ROWS][MAX * N], e[MAX * N];
-  int r, i;
-#define RPPG__ROW(y) (p + ((y) < 0 ? 0 : (y) < h ? (y) : h - 1) * job->stride)
-  RPPG__CALL(rppg__patch_row)(RPPG__ROW(job->at[0]), count, narrow, job->part[0], 0, e);
-  for (r = 0; r < ROWS; r++) {
-    const int a = job->at[r], b = job->at[r + 1];
-    const int top = (b < 0 ? b : 0) - (a < 0 ? a : 0), end = (b > h ? b : h) - (a > h ? a : h);
+  enum { W = RPPG__VU, N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS };
+  const rppg__vf unit = rppg__vf_set1((float)job->unit);
+  float f[ROWS][RPPG__PATCH_COUNT * W];
+  int r, i, v;
+  for (r = 0; r < ROWS; r++)
+    RPPG__CALL(rppg__patch_sum)(job, job->y0[r], job->y1[r], x, count, direct, f[r]);
+  for (v = 0; v < count; v++, x += W, t += W * ROWS) {
+    rppg__vf c[ROWS][N], d[N], e[N];
+    RPPG__CALL(rppg__patch_row)(job, job->at[0], x, direct, job->part[0], 0, e);
     RPPG__UNROLL
-    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_mul(e[i], minus);
-    RPPG__CALL(rppg__patch_sum)(p, job->stride, a < 0 ? 0 : a, b > h ? h : b, count, narrow,
-                                job->unit, c[r]);
-    if (top > 0) RPPG__CALL(rppg__patch_row)(p, count, narrow, top * job->unit, 1, c[r]);
-    if (end > 0) RPPG__CALL(rppg__patch_row)(RPPG__ROW(h), count, narrow, end * job->unit, 1, c[r]);
-    RPPG__CALL(rppg__patch_row)(RPPG__ROW(b), count, narrow, job->part[r + 1], 0, e);
+    for (r = 0; r < ROWS; r++) {
+      const int above = job->above[r] * job->unit, below = job->below[r] * job->unit;
+      RPPG__UNROLL
+      for (i = 0; i < N; i++)
+        d[i] = rppg__vf_sub(rppg__vf_mul(rppg__vf_load(f[r] + v * W + i * RPPG__VF), unit), e[i]);
+      if (above) RPPG__CALL(rppg__patch_row)(job, 0, x, direct, above, 1, d);
+      if (below) RPPG__CALL(rppg__patch_row)(job, job->rows, x, direct, below, 1, d);
+      RPPG__CALL(rppg__patch_row)(job, job->at[r + 1], x, direct, job->part[r + 1], 0, e);
+      RPPG__UNROLL
+      for (i = 0; i < N; i++) c[r][i] = rppg__vf_add(d[i], e[i]);
+    }
     RPPG__UNROLL
-    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_add(c[r][i], e[i]);
-  }
-#undef RPPG__ROW
-  RPPG__UNROLL
-  for (i = 0; i < count * N; i++) {
+    for (i = 0; i < N; i++) {
 #if RPPG__VF == 1
-    for (r = 0; r < ROWS; r++) t[i * ROWS + r] = c[r][i];
+      for (r = 0; r < ROWS; r++) t[i * ROWS + r] = c[r][i];
 #else
-    const rppg__vf a = rppg__vf_zip_lo(c[0][i], c[2][i]), b = rppg__vf_zip_lo(c[1][i], c[3][i]);
-    const rppg__vf d = rppg__vf_zip_hi(c[0][i], c[2][i]), f = rppg__vf_zip_hi(c[1][i], c[3][i]);
-    float *q = t + i * ROWS * RPPG__VF;
-    rppg__vf_store(q, rppg__vf_zip_lo(a, b));
-    rppg__vf_store(q + RPPG__VF, rppg__vf_zip_hi(a, b));
-    rppg__vf_store(q + 2 * RPPG__VF, rppg__vf_zip_lo(d, f));
-    rppg__vf_store(q + 3 * RPPG__VF, rppg__vf_zip_hi(d, f));
+      const rppg__vf k = rppg__vf_zip_lo(c[0][i], c[2][i]), l = rppg__vf_zip_lo(c[1][i], c[3][i]);
+      const rppg__vf m = rppg__vf_zip_hi(c[0][i], c[2][i]), n = rppg__vf_zip_hi(c[1][i], c[3][i]);
+      float *q = t + i * ROWS * RPPG__VF;
+      rppg__vf_store(q, rppg__vf_zip_lo(k, l));
+      rppg__vf_store(q + RPPG__VF, rppg__vf_zip_hi(k, l));
+      rppg__vf_store(q + 2 * RPPG__VF, rppg__vf_zip_lo(m, n));
+      rppg__vf_store(q + 3 * RPPG__VF, rppg__vf_zip_hi(m, n));
 #endif
+    }
   }
 }
 
@@ -1779,55 +1829,76 @@ RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
     job->where[i] = job->where[(cells - 1 - job->first) * n + job->of_last[i % n]];
 }
 
-/* Means of the cells along four rows of the patch, one channel. All cells have the same number of
-   columns but for one: no branch depends on the cell. Sums run in sixteens, so that a thousand
-   columns lose no more than a few. */
-RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_channel *c)
+/* Means of the cells along four rows of the patch, of `parts` <= 3 parts that lie alike. All cells
+   have the same number of columns but for one: no branch depends on the cell. Sums run in sixteens,
+   so that a thousand columns lose no more than a few. */
+RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_part *c, int parts)
 {
   const int whole = rppg__max(c->step / c->unit - 1, 0); /* columns that every cell has whole */
-  const rppg__vq unit = rppg__vq_set1((float)c->unit), scale = rppg__vq_set1(job->scale);
+  const rppg__vq unit = rppg__vq_set1((float)c->unit);
   const rppg__patch_cell *cell = c->cell;
-  const int *where = job->where + c->byte;
   const ptrdiff_t gap = c->gap;
-  int i, k, s, end;
+  const int w = job->w;
+  rppg__vq sum[3], some[3], x;
+  const int *where[3];
+  int i, j, k, p, s, n;
   for (k = 0; k < RPPG__PATCH_ROWS; k += RPPG__VQ) {
     const float *t = job->t + k;
-#define RPPG__COLUMN(s) rppg__vq_load(t + where[(s) * gap])
-    for (i = 0; i < job->w; i++) {
-      const int from = cell[i].from, at = cell[i + 1].from;
-      rppg__vq sum = rppg__vq_mul(RPPG__COLUMN(from), rppg__vq_set1(cell[i].head));
-      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(at), rppg__vq_set1(cell[i].tail)));
-      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(cell[i].more),
-                                           rppg__vq_set1(cell[i].weight)));
-      for (s = 1; s <= whole; s = end) {
-        rppg__vq some = RPPG__COLUMN(from + s);
-        end = whole - s < 16 ? whole + 1 : s + 16;
-        for (s++; s < end; s++) some = rppg__vq_add(some, RPPG__COLUMN(from + s));
-        sum = rppg__vq_add(sum, rppg__vq_mul(some, unit));
+    for (i = 0; i < w; i++) {
+      const ptrdiff_t from = cell[i].from * gap, at = cell[i + 1].from * gap, more = cell[i].more * gap;
+      const rppg__vq head = rppg__vq_set1(cell[i].head), tail = rppg__vq_set1(cell[i].tail);
+      const rppg__vq weight = rppg__vq_set1(cell[i].weight);
+      RPPG__UNROLL
+      for (p = 0; p < parts; p++) {
+        const int *all = job->where + c[p].byte;
+        sum[p] = rppg__vq_mul(rppg__vq_load(t + all[from]), head);
+        sum[p] = rppg__vq_add(sum[p], rppg__vq_mul(rppg__vq_load(t + all[at]), tail));
+        sum[p] = rppg__vq_add(sum[p], rppg__vq_mul(rppg__vq_load(t + all[more]), weight));
+        where[p] = all + from;
       }
-      rppg__vq_store(c->mean + i * RPPG__PATCH_ROWS + k, rppg__vq_mul(sum, scale));
+      for (s = whole; s > 0; s -= n) {
+        n = s < 16 ? s : 16;
+        RPPG__UNROLL
+        for (p = 0; p < parts; p++) some[p] = rppg__vq_load(t + *(where[p] += gap));
+        for (j = 1; j < n; j++) {
+          RPPG__UNROLL
+          for (p = 0; p < parts; p++)
+            some[p] = rppg__vq_add(some[p], rppg__vq_load(t + *(where[p] += gap)));
+        }
+        RPPG__UNROLL
+        for (p = 0; p < parts; p++) sum[p] = rppg__vq_add(sum[p], rppg__vq_mul(some[p], unit));
+      }
+      RPPG__UNROLL
+      for (p = 0; p < parts; p++) {
+        float *mean = c[p].mean + i * RPPG__PATCH_ROWS + k;
+        x = rppg__vq_mul(sum[p], rppg__vq_set1(c[p].scale));
+        rppg__vq_store(mean, c[p].add ? rppg__vq_add(rppg__vq_load(mean), x) : x);
+      }
     }
   }
-#undef RPPG__COLUMN
 }
 
 /* Four rows of the patch, of one plane. */
 RPPG__FN(void, rppg__patch_rows)(const rppg__patch_job *job)
 {
   enum { W = RPPG__VU, COUNT = RPPG__PATCH_COUNT, QUAD = RPPG__PATCH_ROWS };
-  const uint8_t *p = job->src;
-  const int whole = rppg__min(job->blocks, (job->width - job->x0) / W);
-  int i;
-  if (job->width < W) RPPG__CALL(rppg__patch_block)(job, p, 1, job->width, job->t);
-  else {
-    for (i = 0; i + COUNT <= whole; i += COUNT)
-      RPPG__CALL(rppg__patch_block)(job, p + i * W, COUNT, 0, job->t + i * W * QUAD);
-    for (; i < job->blocks; i++) {
-      const int over = rppg__max(job->x0 + (i + 1) * W - job->width, 0);
-      RPPG__CALL(rppg__patch_block)(job, p + i * W - over, 1, 0, job->t + i * W * QUAD);
-    }
+  const int direct = job->spread == NULL && job->width >= W;
+  const int whole = direct ? rppg__min(job->blocks, (job->width - job->x0) / W) : 0;
+  int i, alike;
+  for (i = 0; i + COUNT <= whole; i += COUNT)
+    RPPG__CALL(rppg__patch_block)(job, job->x0 + i * W, COUNT, 1, job->t + i * W * QUAD);
+  for (; i < job->blocks; i++) { /* the last one is moved left unless the row is too narrow */
+    const int x = rppg__max(rppg__min(job->x0 + i * W, job->width - W), 0);
+    if (direct) RPPG__CALL(rppg__patch_block)(job, x, 1, 1, job->t + i * W * QUAD);
+    else RPPG__CALL(rppg__patch_block)(job, x, 1, 0, job->t + i * W * QUAD);
   }
-  for (i = 0; i < job->channels; i++) RPPG__CALL(rppg__patch_cells)(job, &job->channel[i]);
+  for (i = 0; i < job->parts; i += alike) {
+    const rppg__patch_part *c = &job->each[i];
+    for (alike = 1; alike < 3 && i + alike < job->parts && c[alike].gap == c->gap;) alike++;
+    if (alike == 3) RPPG__CALL(rppg__patch_cells)(job, c, 3);
+    else if (alike == 2) RPPG__CALL(rppg__patch_cells)(job, c, 2);
+    else RPPG__CALL(rppg__patch_cells)(job, c, 1);
+  }
 }
 
 /* m [3][w][4] to R, G, B where it is not yet, then to the rows of out. */
@@ -1849,8 +1920,22 @@ RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int 
     }
   }
   i = 0;
-#if RPPG__VQ == 4 /* a pixel's three channels with one store, which the next pixel cuts to three */
+#if RPPG__VQ == 4
+  for (; pixel == 1 && rows == R && i + 4 <= w; i += 4)
+    for (k = 0; k < 3; k++) {
+      const float *q = m + (k * w + i) * R;
+      float *to = out + i + k * channel;
+      const rppg__vq a = rppg__vq_load(q), b = rppg__vq_load(q + R);
+      const rppg__vq c = rppg__vq_load(q + 2 * R), d = rppg__vq_load(q + 3 * R);
+      const rppg__vq ac = rppg__vq_zip_lo(a, c), bd = rppg__vq_zip_lo(b, d);
+      const rppg__vq ca = rppg__vq_zip_hi(a, c), db = rppg__vq_zip_hi(b, d);
+      rppg__vq_store(to, rppg__vq_zip_lo(ac, bd));
+      rppg__vq_store(to + row, rppg__vq_zip_hi(ac, bd));
+      rppg__vq_store(to + 2 * row, rppg__vq_zip_lo(ca, db));
+      rppg__vq_store(to + 3 * row, rppg__vq_zip_hi(ca, db));
+    }
   for (; pixel == 3 && rows == R && i + 1 < w; i++) {
+    /* a pixel's three channels with one store, which the next pixel cuts to three */
     const rppg__vq red = rppg__vq_load(m + i * R), green = rppg__vq_load(m + (w + i) * R);
     const rppg__vq blue = rppg__vq_load(m + (2 * w + i) * R);
     const rppg__vq a = rppg__vq_zip_lo(red, blue), b = rppg__vq_zip_lo(green, blue);
@@ -2037,11 +2122,22 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
   uint32_t lane[W / 4], count = 0;
   int r, i, b;
 #if defined(rppg__q)
-  const int step = 16 / bytes * bytes, skip = 16 / bytes * pixels;
-  const rppg__q place = rppg__q_load(m->of, 0);
+  /* Bytes and pixels of a lane. A byte for two pixels is read twice, and counts the first time. */
+  static const uint8_t twice[16] = { 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7 };
+  static const uint8_t once[16] = { 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0 };
+  const int halves = pixels > bytes;
+  const int step = halves ? 8 : 16 / bytes * bytes, skip = halves ? 16 : 16 / bytes * pixels;
+  const rppg__q place = rppg__q_load(halves ? twice : m->of, 0), first = rppg__q_load(once, 0);
   rppg__q all = rppg__q_zero(), odd = rppg__q_zero();
   const int each = n / (RPPG__Q * step) + 1; /* additions to 16 bits a row; 257 fit */
   int used = 0;
+#elif RPPG__VU > 4 /* the mask of each byte is written out; vectors begin `period` places of a cell */
+  const int period = bytes % 2 && bytes > 1 ? bytes : 1;
+  const int each = n / (W * period) + 1;
+  uint8_t wide_mask[4 * RPPG__TILE + 8];
+  rppg__vu all[5], odd[5];
+  int used = 0, v;
+  for (v = 0; v < period; v++) all[v] = odd[v] = rppg__vu_zero();
 #endif
   if (bytes == 1 && pixels == 1 && n >= W) return RPPG__CALL(rppg__masked_bytes)(m, rows, total);
   for (r = 0; r < rows; r++) {
@@ -2051,31 +2147,65 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
     else RPPG__CALL(rppg__any)(set, a, c, wide, pixels, m->first, &sum);
     i = 0;
 #if defined(rppg__q)
-    if (pixels <= bytes) { /* else the cells of 16 bytes have more than 16 pixels */
-      for (; i < n && i + (RPPG__Q - 1) * step + 16 <= m->room; i += RPPG__Q * step) {
-        const rppg__q x = rppg__q_and(rppg__q_load(src + i, step),
-                                      rppg__q_pick(rppg__q_load(at, skip), place));
-        all = rppg__q_add(all, x);
-        odd = rppg__q_add(odd, rppg__q_odd(x));
-        at += RPPG__Q * skip;
-        if (m->dst != NULL) rppg__q_put(m->dst + i, step, x);
+    for (; i + RPPG__Q * step <= n && halves && i + (RPPG__Q - 1) * step + 16 <= m->room;
+         i += RPPG__Q * step) {
+      const rppg__q x = rppg__q_pick(rppg__q_load(src + i, step), place);
+      all = rppg__q_add(all, rppg__q_and(rppg__q_and(x, first), rppg__q_load(at, skip)));
+      at += RPPG__Q * skip;
+    }
+    for (; i < n && !halves && i + (RPPG__Q - 1) * step + 16 <= m->room; i += RPPG__Q * step) {
+      const rppg__q x = rppg__q_and(rppg__q_load(src + i, step),
+                                    rppg__q_pick(rppg__q_load(at, skip), place));
+      all = rppg__q_add(all, x);
+      odd = rppg__q_add(odd, rppg__q_odd(x));
+      at += RPPG__Q * skip;
+      if (m->dst != NULL) rppg__q_put(m->dst + i, step, x);
+    }
+    used += each;
+    if (used + each > 257 || r == rows - 1) {
+      uint32_t a_[4 * RPPG__Q], o[4 * RPPG__Q];
+      rppg__q_store(a_, all);
+      rppg__q_store(o, odd);
+      for (b = 0; b < 4 * RPPG__Q; b++) { /* as in rppg__block */
+        const uint32_t even = a_[b] - (o[b] << 8);
+        uint32_t *t = total + 4 * (b & 3);
+        t[0] += even & 0xffff;
+        t[1] += o[b] & 0xffff;
+        t[2] += even >> 16;
+        t[3] += o[b] >> 16;
       }
-      used += each;
-      if (used + each > 257 || r == rows - 1) {
-        uint32_t a_[4 * RPPG__Q], o[4 * RPPG__Q];
-        rppg__q_store(a_, all);
-        rppg__q_store(o, odd);
-        for (b = 0; b < 4 * RPPG__Q; b++) { /* as in rppg__block */
-          const uint32_t even = a_[b] - (o[b] << 8);
-          uint32_t *t = total + 4 * (b & 3);
-          t[0] += even & 0xffff;
-          t[1] += o[b] & 0xffff;
-          t[2] += even >> 16;
-          t[3] += o[b] >> 16;
-        }
-        all = odd = rppg__q_zero();
-        used = 0;
+      all = odd = rppg__q_zero();
+      used = 0;
+    }
+#elif RPPG__VU > 4
+    for (; i < n; i += bytes, at += pixels) {
+      const uint32_t four = at[0] * 0x01010101u;
+      memcpy(wide_mask + i, &four, 4); /* what is too much, the next one writes over */
+      wide_mask[i + bytes - 1] = at[0];
+    }
+    for (i = 0; i + period * W <= n;)
+      for (v = 0; v < period; v++, i += W) {
+        const rppg__vu x = rppg__vu_and(rppg__vu_load(src + i), rppg__vu_load(wide_mask + i));
+        all[v] = rppg__vu_add(all[v], x);
+        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(x));
+        if (m->dst != NULL) rppg__vu_store(m->dst + i, x);
       }
+    used += each;
+    for (v = 0; v < period && (used + each > 257 || r == rows - 1); v++) {
+      uint32_t o[W / 4];
+      rppg__vu_store(lane, all[v]);
+      rppg__vu_store(o, odd[v]);
+      for (b = 0; b < W; b++) { /* as in rppg__block */
+        const uint32_t x = b & 1 ? o[b >> 2] : lane[b >> 2] - (o[b >> 2] << 8);
+        total[(v * W + b) % bytes] += b & 2 ? x >> 16 : x & 0xffff;
+      }
+      all[v] = odd[v] = rppg__vu_zero();
+      if (v == period - 1) used = 0;
+    }
+    for (; i < n; i++) {
+      const int x = src[i] & wide_mask[i];
+      total[i % bytes] += (uint32_t)x;
+      if (m->dst != NULL) m->dst[i] = (uint8_t)x;
     }
 #endif
     for (; i < n; i += bytes, at += pixels)
@@ -2127,6 +2257,8 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
 #undef rppg__q_store
 #undef rppg__q_add
 #undef rppg__q_and
+#undef rppg__q_or
+#undef rppg__q_mul
 #undef rppg__q_odd
 #undef rppg__q_pick
 #undef rppg__vu_mul
@@ -2548,6 +2680,8 @@ RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *su
    are read at their cells; those of words are words. */
 typedef struct rppg__gate {
   int64_t k[2][3], low[2], high[2];
+  uint64_t both[3];  /* of bytes: k of Cr in the upper half, of Cb in the lower, in 2^-22 */
+  uint32_t from[2], wide[2]; /* the window of that: from low on, so wide */
   int format, begin; /* first channel that counts: YUV has no need of Y */
   const uint8_t *src[3];
   ptrdiff_t stride[3];
@@ -2600,6 +2734,12 @@ static void rppg__gate_init(rppg__gate *g, const rppg_frame *frame, const rppg_s
     g->low[i] = rppg__fixed((double)low - 0.5 - zero);
     g->high[i] = rppg__fixed((double)high + 0.5 - zero);
   }
+  for (i = 0; i < 2; i++) { /* three times 255 * 2^21: 31 bits hold it */
+    for (c = 0; c < 3; c++)
+      g->both[c] += (uint64_t)((g->k[i][c] + 2) >> 2) << (i ? 32 : 0);
+    g->from[i] = (uint32_t)((g->low[i] + 2) >> 2);
+    g->wide[i] = (uint32_t)((g->high[i] + 2) >> 2) - g->from[i];
+  }
   for (plane = 0; plane < f->planes; plane++) {
     rppg__look(frame, plane, &v);
     for (b = 0; b < v.p.bytes; b++) {
@@ -2634,6 +2774,29 @@ static int rppg__gate_passes(const rppg__gate *g, int x, int y)
   return a >= g->low[0] && a < g->high[0] && b >= g->low[1] && b < g->high[1];
 }
 
+/* Takes pixels begin .. end - 1 of row y that do not pass out of room, byte formats only: both sums
+   with one product a channel, modulo 2^64. */
+static void rppg__gate_row(const rppg__gate *g, int begin, int end, int y, uint8_t *room)
+{
+  const uint64_t k0 = g->both[0], k1 = g->both[1], k2 = g->both[2];
+  const ptrdiff_t row = (y >> g->rows[1]) * g->stride[1];
+  const uint8_t *b = g->src[1] + row, *c = g->src[2] + (y >> g->rows[2]) * g->stride[2];
+  const uint8_t *a = g->begin ? b : g->src[0] + row; /* k0 is 0 then */
+  const int bytes = g->bytes[1], half = g->half[1];
+  const uint32_t from0 = g->from[0], from1 = g->from[1], wide0 = g->wide[0], wide1 = g->wide[1];
+  int i, next;
+  for (i = begin; i < end; i = next) {
+    const ptrdiff_t at = (ptrdiff_t)(i >> half) * bytes;
+    const uint64_t sum = k0 * a[at] + k1 * b[at] + k2 * c[at];
+    const uint32_t low = (uint32_t)sum, high = (uint32_t)(sum >> 32) + (low >> 31);
+    const unsigned ok = (unsigned)(low - from0 < wide0) & (unsigned)(high - from1 < wide1);
+    const uint8_t keep = (uint8_t)(0u - ok);
+    next = half ? (i | 1) + 1 : i + 1;
+    room[i - begin] &= keep;
+    if (half && next <= end && next - i == 2) room[i + 1 - begin] &= keep;
+  }
+}
+
 /* What of n pixels of row y from x on passes, as bytes; none outside of the rectangle's part `in`
    of the frame. mask is that part's. In room[TILE], or where the mask is if that will do. */
 static const uint8_t *rppg__pass(uint8_t *room, int x, int n, int y, const rppg__box *in,
@@ -2651,6 +2814,10 @@ static const uint8_t *rppg__pass(uint8_t *room, int x, int n, int y, const rppg_
   memset(room, 0, (size_t)n);
   if (mask) memcpy(room + (begin - x), row, (size_t)(end - begin));
   else memset(room + (begin - x), 255, (size_t)(end - begin));
+  if (g && g->format != RPPG_RGB565 && g->format != RPPG_P010) {
+    rppg__gate_row(g, begin, end, y, room + (begin - x));
+    return room;
+  }
   for (i = begin; i < end && g; i++) {
     if (!g->half[1] || i == begin || (i & 1) == 0) ok = rppg__gate_passes(g, i, y);
     if (!ok) room[i - x] = 0;
@@ -2828,13 +2995,59 @@ RPPG_DEF rppg_status rppg_layout_grid(int rows, int cols, const rppg_rect *box, 
 
 /* ---- patches --------------------------------------------------------------------------------- */
 
-/* Formats whose samples are bytes, each at its own place. */
-static int rppg__patch_knows(int format) { return format > 0 && format <= RPPG_UYVY; }
-
 static int rppg__floor_div(int a, int b) { return a / b - (a % b < 0); }
 
-/* Scratch: t for a row of four bytes a pixel and a vector; where its bytes are; the means and
-   the cells of three channels. */
+/* Formats whose samples share bytes. RAW10 and RAW12 become BAYER16 of words, low byte first, whose
+   highest bits count; RGB565 becomes 8 R, the two parts of G, and B. */
+static const rppg__spread rppg__spreads[4] = {
+  /* RAW10 */ { 10, { 4, 0, 4, 1, 4, 2, 4, 3, 9, 5, 9, 6, 9, 7, 9, 8 },
+                { 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255 },
+                { 64, 0, 16, 0, 4, 0, 1, 0, 64, 0, 16, 0, 4, 0, 1, 0 },
+                { 192, 0, 192, 0, 192, 0, 192, 0, 192, 0, 192, 0, 192, 0, 192, 0 } },
+  /* RAW12 */ { 12, { 2, 0, 2, 1, 5, 3, 5, 4, 8, 6, 8, 7, 11, 9, 11, 10 },
+                { 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255 },
+                { 16, 0, 1, 0, 16, 0, 1, 0, 16, 0, 1, 0, 16, 0, 1, 0 },
+                { 240, 0, 240, 0, 240, 0, 240, 0, 240, 0, 240, 0, 240, 0, 240, 0 } },
+  /* RGB565, low byte first, and high byte first */
+  { 8, { 1, 1, 0, 0, 3, 3, 2, 2, 5, 5, 4, 4, 7, 7, 6, 6 },
+    { 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } },
+  { 8, { 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7 },
+    { 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } }
+};
+
+/* Plane k as rppg__look has it, but spread; how, or NULL. All planes in turn, with the same v. */
+static const rppg__spread *rppg__patch_look(const rppg_frame *frame, int k, rppg__view *v)
+{
+  static const rppg__plane bayer16 = { 2, 2, 4, { 128, 4 * 8, 128 + 1, 4 * 8 + 1, 3 } };
+  static const rppg__plane rgb565 = { 1, 1, 4, { 0, 4 * 8 + 1, 128 + 1, 2, 3 } };
+  int i;
+  rppg__look(frame, k, v);
+  if (frame->format == RPPG_RGB565) {
+    v->p = rgb565;
+    return &rppg__spreads[2 + v->swap];
+  }
+  if (frame->format != RPPG_RAW10 && frame->format != RPPG_RAW12) return NULL;
+  v->p = bayer16;
+  for (i = 0; i < 4; i++) v->p.of[i] = (uint8_t)((v->p.of[i] & ~3) | v->channel[v->p.of[i] & 3]);
+  return &rppg__spreads[frame->format == RPPG_RAW12];
+}
+
+/* The largest value of a channel, in the units of its parts. */
+static double rppg__patch_white(const rppg_frame *frame, int channel)
+{
+  const double white = rppg__white(frame, channel);
+  if (frame->format == RPPG_RAW10) return 64.0 * white;
+  if (frame->format == RPPG_RAW12) return 16.0 * white;
+  if (frame->format == RPPG_RGB565 && channel < 2) return (channel ? 32.0 : 8.0) * white;
+  return white;
+}
+
+/* Scratch: t for a row of four bytes a pixel and a vector; where its bytes are; the means of three
+   channels; the cells of samples of one pixel, and of two. */
 typedef struct rppg__patch_mem {
   float *t, *mean;
   int *where;
@@ -2844,10 +3057,10 @@ typedef struct rppg__patch_mem {
 static void rppg__patch_layout(rppg__patch_mem *m, rppg__arena *a, const rppg_rect *box, int w)
 {
   const size_t pixels = (size_t)box->w + 4; /* and one at each edge, in pairs */
-  m->t = (float *)rppg__take(a, RPPG__PATCH_ROWS * (4 * pixels + 64), sizeof(float));
+  m->t = (float *)rppg__take(a, RPPG__PATCH_ROWS * (4 * pixels + 80), sizeof(float));
   m->mean = (float *)rppg__take(a, 3 * RPPG__PATCH_ROWS * (size_t)w, sizeof(float));
   m->where = (int *)rppg__take(a, 4 * pixels, sizeof(int));
-  m->cell = (rppg__patch_cell *)rppg__take(a, 3 * ((size_t)w + 1), sizeof(rppg__patch_cell));
+  m->cell = (rppg__patch_cell *)rppg__take(a, 2 * ((size_t)w + 1), sizeof(rppg__patch_cell));
 }
 
 RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
@@ -2861,101 +3074,99 @@ RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
   return rppg__arena_size(&a);
 }
 
-/* How a channel's samples lie in a plane, evenly, and its edges along a row. None in it: 0. */
-static int rppg__patch_channel_of(const rppg__patch_job *job, const rppg__plane *p, int channel,
-                                  const rppg_rect *box, int w, rppg__patch_channel *c)
+/* The cells along a row of the patch, in samples of `pixels` pixels. */
+static void rppg__patch_cut(const rppg_rect *box, int w, int pixels, rppg__patch_cell *cells)
 {
-  int i, first, per = 0, at = 0;
-  for (i = p->bytes - 1; i >= 0; i--)
-    if (p->of[i] == channel) {
-      at = i;
-      per++;
-    }
-  if (per == 0) return 0;
-  c->gap = p->bytes / per;
-  c->unit = w * (p->pixels / per);
-  c->step = box->w;
-  first = rppg__floor_div(box->x * w, c->unit); /* 2^15 * 2^8 */
-  c->part = box->x * w - first * c->unit;
-  c->byte = at + (first - job->first * per) * c->gap;
-  return 1;
-}
-
-/* The cells along a row of the patch. */
-static void rppg__patch_cut(const rppg__patch_channel *c, int w)
-{
-  const int columns = c->step / c->unit, left = c->step % c->unit;
-  int at = 0, part = c->part, i;
+  const int unit = w * pixels, columns = box->w / unit, left = box->w % unit;
+  int at = 0, part = box->x * w - rppg__floor_div(box->x * w, unit) * unit, i; /* 2^15 * 2^8 */
   for (i = 0; i < w; i++) {
-    rppg__patch_cell *cell = &c->cell[i];
+    rppg__patch_cell *cell = &cells[i];
     const int from = at, before = part;
     at += columns;
     part += left;
-    if (part >= c->unit) {
-      part -= c->unit;
+    if (part >= unit) {
+      part -= unit;
       at++;
     }
     cell->from = from;
     cell->more = at > from ? at - 1 : from;
-    cell->head = (float)((from == at ? part : c->unit) - before);
+    cell->head = (float)((from == at ? part : unit) - before);
     cell->tail = from == at ? 0.0f : (float)part;
-    cell->weight = columns > 0 && at - from > columns ? (float)c->unit : 0.0f;
+    cell->weight = columns > 0 && at - from > columns ? (float)unit : 0.0f;
   }
-  c->cell[w].from = at;
+  cells[w].from = at;
 }
 
 /* The edges of rows j .. j + RPPG__PATCH_ROWS of the patch; rows below it are empty. */
-static void rppg__patch_edges(rppg__patch_job *job, const rppg__plane *p, const rppg_rect *box,
-                              int h, int j)
+static void rppg__patch_edges(rppg__patch_job *job, const rppg_rect *box, int h, int j)
 {
   int r;
-  job->unit = h * p->rows;
   for (r = 0; r <= RPPG__PATCH_ROWS; r++) {
     const int y = box->y * h + rppg__min(j + r, h) * box->h;
     job->at[r] = rppg__floor_div(y, job->unit);
     job->part[r] = y - job->at[r] * job->unit;
   }
+  for (r = 0; r < RPPG__PATCH_ROWS; r++) { /* here: gcc would do this in vectors, and wait for it */
+    const int a = job->at[r], b = job->at[r + 1], rows = job->rows;
+    job->y0[r] = rppg__max(a, 0);
+    job->y1[r] = rppg__min(b, rows);
+    job->above[r] = rppg__min(b, 0) - rppg__min(a, 0);
+    job->below[r] = rppg__max(b, rows) - rppg__max(a, rows);
+  }
 }
 
-/* Sets a plane up. */
-static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, int plane,
-                              const rppg_rect *box, int w, const rppg__patch_mem *m, int *where,
-                              rppg__patch_job *job)
+/* Sets plane k up; v as in rppg__look. seen: a bit for each channel that planes before had. */
+static void rppg__patch_plane(const rppg_frame *frame, int k, const rppg_rect *box, int w,
+                              int convert, const rppg__patch_mem *m, int *where, unsigned *seen,
+                              rppg__view *v, rppg__patch_job *job)
 {
   const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
-  const rppg__plane *p = &f->plane[plane];
+  const int bayer = rppg__formats[frame->format].family == RPPG__IS_BAYER;
+  const rppg__plane *p = &v->p;
   rppg_rect cut = *box;
   rppg__box b;
-  int i, k;
+  int i, j;
   cut.w++; /* the right edge may lie at the begin of a sample */
+  job->spread = rppg__patch_look(frame, k, v);
   b = rppg__cut(&cut, frame, p);
-  job->stride = frame->strides[plane];
+  job->src = v->src;
+  job->stride = v->stride;
+  job->room = v->row;
   job->rows = rppg__cells(frame->height, p->rows);
   job->width = rppg__cells(frame->width, p->pixels) * p->bytes;
-  job->x0 = job->width < kernels->vector ? 0 : b.x0; /* of a narrow row, all */
-  job->src = frame->planes[plane] + job->x0;
-  job->blocks = job->width < kernels->vector ? 1 : rppg__cells(b.x1 - b.x0, kernels->vector);
+  job->x0 = job->width < kernels->vector ? 0 : job->spread ? b.x0 & ~15 : b.x0; /* of a narrow row, all */
+  job->blocks = job->width < kernels->vector ? 1 : rppg__cells(b.x1 - job->x0, kernels->vector);
   job->bytes = p->bytes;
   job->first = rppg__floor_div(box->x, p->pixels);
   job->last = rppg__floor_div(box->x + box->w, p->pixels);
-  for (i = 0; i < p->bytes; i++)
-    for (job->of_first[i] = -1, k = 0; k < p->bytes; k++)
-      if (p->of[k] == p->of[i]) {
-        if (job->of_first[i] < 0) job->of_first[i] = k;
-        job->of_last[i] = k;
-      }
   job->where = where;
   job->t = m->t;
-  job->scale = (float)(1.0 / ((double)box->w * box->h));
   job->w = w;
-  job->channels = 0;
-  for (i = 0; i < 3; i++) {
-    rppg__patch_channel *c = &job->channel[job->channels];
-    if (!rppg__patch_channel_of(job, p, i, box, w, c)) continue;
-    job->channels++;
-    c->mean = m->mean + i * w * RPPG__PATCH_ROWS;
-    c->cell = m->cell + i * (w + 1);
-    rppg__patch_cut(c, w);
+  job->parts = 0;
+  for (i = 0; i < p->bytes; i++) {
+    rppg__patch_part *c = &job->each[job->parts];
+    const int channel = p->of[i] & 3;
+    int per = 0;
+    job->of_first[i] = -1;
+    for (j = 0; j < p->bytes; j++)
+      if (p->of[j] == p->of[i]) {
+        if (job->of_first[i] < 0) job->of_first[i] = j;
+        job->of_last[i] = j;
+        per++;
+      }
+    if (channel == 3 || job->of_first[i] != i) continue; /* nothing, or known from before */
+    job->parts++;
+    c->gap = p->bytes / per; /* samples lie evenly */
+    c->unit = w * (p->pixels / per);
+    c->step = box->w;
+    c->byte = i + (rppg__floor_div(box->x * w, c->unit) - job->first * per) * c->gap;
+    c->add = (*seen >> channel & 1) != 0;
+    *seen |= 1u << channel;
+    c->scale = (float)((1 << (p->of[i] >> 2 & 15)) * (bayer && channel == 1 ? 0.5 : 1.0) *
+                       (convert ? 1.0 : 255.0 / rppg__patch_white(frame, channel)) /
+                       ((double)box->w * box->h));
+    c->mean = m->mean + channel * w * RPPG__PATCH_ROWS;
+    c->cell = m->cell + (p->pixels / per - 1) * (w + 1);
   }
   kernels->patch_where(job);
 }
@@ -2991,11 +3202,12 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
   rppg__patch_job job[3];
   rppg__patch_colour colour;
   rppg__patch_mem m;
+  rppg__view view;
   rppg__arena a;
   size_t size;
-  int *where, i, j;
+  unsigned seen = 0;
+  int *where, planes, i, j;
   if (status != RPPG_OK) return status;
-  if (!rppg__patch_knows(frame->format)) return RPPG_ERR_UNSUPPORTED;
   size = rppg_patch_work(box, w, h);
   if (size == 0 || out == NULL || work == NULL) return RPPG_ERR_ARG;
   if (order != RPPG_PATCH_HWC && order != RPPG_PATCH_CHW) return RPPG_ERR_ARG;
@@ -3003,19 +3215,23 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
   if (box->y >= frame->height || box->y + box->h <= 0) return RPPG_ERR_DATA;
   f = rppg__format_of(frame);
   memset(&colour, 0, sizeof colour);
-  colour.convert = f->family != RPPG__IS_RGB;
+  colour.convert = f->family == RPPG__IS_YUV || f->family == RPPG__IS_GRAY;
   if (colour.convert) rppg__patch_colours(frame, &colour);
   rppg__arena_begin(&a, work, size);
   rppg__patch_layout(&m, &a, box, w);
   memset(m.mean, 0, 3 * ROWS * (size_t)w * sizeof *m.mean); /* grey has but one channel */
-  for (where = m.where, i = 0; i < f->planes; i++) {
-    rppg__patch_plane(frame, f, i, box, w, &m, where, &job[i]);
+  rppg__patch_cut(box, w, 1, m.cell);
+  rppg__patch_cut(box, w, 2, m.cell + w + 1);
+  planes = rppg__views(f);
+  for (where = m.where, i = 0; i < planes; i++) {
+    rppg__patch_plane(frame, i, box, w, colour.convert, &m, where, &seen, &view, &job[i]);
+    job[i].unit = h * view.p.rows;
     where += (job[i].last - job[i].first + 1) * job[i].bytes;
   }
   for (j = 0; j < h; j += ROWS) {
     const int rows = rppg__min(ROWS, h - j);
-    for (i = 0; i < f->planes; i++) {
-      rppg__patch_edges(&job[i], &f->plane[i], box, h, j);
+    for (i = 0; i < planes; i++) {
+      rppg__patch_edges(&job[i], box, h, j);
       kernels->patch_rows(&job[i]);
     }
     kernels->patch_out(&colour, m.mean, w, rows, pixel, row, channel, out + j * row);
@@ -3179,15 +3395,14 @@ static void rppg__pulse_refresh(rppg_pulse *p)
   p->fresh = 0;
 }
 
-/* a' C b with C the covariance of the window, times its count. */
-static double rppg__pulse_cov(const rppg_pulse *p, const double a[3], const double b[3])
+/* a' C a; C: RR, RG, RB, GG, GB, BB. */
+static double rppg__form(const double c[6], const double a[3])
 {
   static const int at[9] = { 0, 1, 2, 1, 3, 4, 2, 4, 5 };
   double s = 0.0;
   int i, k;
   for (i = 0; i < 3; i++)
-    for (k = 0; k < 3; k++)
-      s += a[i] * b[k] * (p->product[at[3 * i + k]] - p->sum[i] * p->sum[k] / (double)p->length);
+    for (k = 0; k < 3; k++) s += a[i] * a[k] * c[at[3 * i + k]];
   return s;
 }
 
@@ -3200,8 +3415,8 @@ static void rppg__pulse_weights(const rppg_pulse *p, double g[4])
     { { 0.0, 1.0, -1.0 }, { -2.0, 1.0, 1.0 } },  /* POS */
     { { -3.0, 2.0, 0.0 }, { 1.5, 1.0, -1.5 } }   /* CHROM: -(X - a Y), so that both rise with green */
   };
-  double a[3], b[3], mean[3], va, vb, alpha;
-  int c;
+  double a[3], b[3], mean[3], cov[6], va, vb, alpha; /* cov: times the window's count */
+  int c, d, k = 0;
   g[0] = g[1] = g[2] = g[3] = 0.0;
   for (c = 0; c < 3; c++) {
     mean[c] = p->base[c] + p->sum[c] / (double)p->length;
@@ -3209,12 +3424,15 @@ static void rppg__pulse_weights(const rppg_pulse *p, double g[4])
     a[c] = project[p->method][0][c] / mean[c];
     b[c] = project[p->method][1][c] / mean[c];
   }
-  va = rppg__pulse_cov(p, a, a);
-  vb = rppg__pulse_cov(p, b, b);
+  for (c = 0; c < 3; c++)
+    for (d = c; d < 3; d++, k++)
+      cov[k] = p->product[k] - p->sum[c] * p->sum[d] / (double)p->length;
+  va = rppg__form(cov, a);
+  vb = rppg__form(cov, b);
   alpha = va > 0.0 && vb > 0.0 ? rppg__sqrt(va / vb) : 0.0;
   for (c = 0; c < 3; c++) {
     g[c] = (a[c] + alpha * b[c]) / (double)p->length;
-    g[3] -= (project[p->method][0][c] + alpha * project[p->method][1][c]) / (double)p->length;
+    if (p->terms > 3) g[3] -= (project[p->method][0][c] + alpha * project[p->method][1][c]) / (double)p->length;
   }
 }
 
@@ -3581,8 +3799,8 @@ static void rppg__joint_diagonal(double *M, int m, double *v)
    Returns how many there are: directions with less than `least` of the main one's power are none. */
 static int rppg__jade(const float *x, size_t stride, size_t n, double least, double rows[9])
 {
-  double cov[9], e[3], v[9], white[9], sum[36], vec[36], M[27], turn[9];
-  int pair[6][2], m = 0, pairs = 0, i, k, u, a, b;
+  double cov[9], e[3], v[9], white[9], full[6][6], sum[36], vec[36], M[27], turn[9];
+  int pair[6][2], at[6], m = 0, pairs = 0, i, k, u, a, b;
   size_t t;
   for (i = 0; i < 3; i++)
     for (k = i; k < 3; k++) {
@@ -3599,24 +3817,28 @@ static int rppg__jade(const float *x, size_t stride, size_t n, double least, dou
     }
   for (i = 0; i < m; i++)
     for (k = i; k < m; k++) {
+      at[pairs] = i * (5 - i) / 2 + k; /* of the six pairs that three sources have */
       pair[pairs][0] = i;
       pair[pairs++][1] = k;
     }
-  for (k = 0; k < 36; k++) sum[k] = 0.0;
+  for (k = 3 * m; k < 9; k++) white[k] = 0.0; /* what is no source is 0: all loops are of one size */
+  memset(full, 0, sizeof full);
   for (t = 0; t < n; t++) {
     double y[3], p[6];
-    for (i = 0; i < m; i++)
+    for (i = 0; i < 3; i++)
       y[i] = white[3 * i] * (double)x[t] + white[3 * i + 1] * (double)x[stride + t] +
              white[3 * i + 2] * (double)x[2 * stride + t];
-    for (k = 0; k < pairs; k++) p[k] = y[pair[k][0]] * y[pair[k][1]];
-    for (i = 0; i < pairs; i++)
-      for (k = i; k < pairs; k++) sum[pairs * i + k] += p[i] * p[k];
+    for (k = 0, i = 0; i < 3; i++)
+      for (a = i; a < 3; a++) p[k++] = y[i] * y[a];
+    RPPG__UNROLL
+    for (i = 0; i < 6; i++)
+      for (k = 0; k < 6; k++) full[i][k] += p[i] * p[k];
   }
   for (i = 0; i < pairs; i++) /* fourth cumulants, on symmetric matrices of unit norm */
     for (k = i; k < pairs; k++) {
       const int p = pair[i][0], q = pair[i][1], r = pair[k][0], s = pair[k][1];
       const double root2 = 1.4142135623730951;
-      double z = sum[pairs * i + k] / (double)n;
+      double z = full[at[i]][at[k]] / (double)n;
       z -= (double)((p == q && r == s) + (p == r && q == s) + (p == s && q == r));
       z *= (p == q ? 1.0 : root2) * (r == s ? 1.0 : root2);
       sum[pairs * i + k] = sum[pairs * k + i] = z;
@@ -3649,12 +3871,13 @@ static int rppg__window_jade(const rppg__window *w, double lambda, double least,
 {
   size_t i;
   int c;
+  rppg_dsp__smoothness_factor(w->n, lambda, w->solve + w->n);
   for (c = 0; c < 3; c++) {
     const float *x = w->x + (size_t)c * w->stride;
     float *y = w->smooth + (size_t)c * w->stride;
     double mean = 0.0;
     for (i = 0; i < w->n; i++) w->solve[i] = (double)x[i];
-    rppg_dsp__smoothness_f64(w->solve, w->n, lambda, w->solve + w->n);
+    rppg_dsp__smoothness_solve(w->solve, w->n, lambda, w->solve + w->n);
     for (i = 0; i < w->n; i++) mean += w->solve[i] / (double)w->n;
     for (i = 0; i < w->n; i++) y[i] = (float)(w->solve[i] - mean);
   }
@@ -3742,15 +3965,15 @@ typedef struct rppg__whole {
   rppg__window w;
   rppg_dsp_fft fft;
   rppg_dsp_fft_config fc;
-  float *f;
+  float *f, *hann;
   double *filtered;
+  void *fft_mem;
+  size_t fft_size;
 } rppg__whole;
 
 static rppg_status rppg__whole_layout(rppg__whole *o, const rppg_pulse_config *cfg, size_t n,
                                       rppg__arena *a)
 {
-  size_t size;
-  void *mem;
   memset(o, 0, sizeof *o);
   if (n < 2 || n > RPPG_DSP_FFT_MAX) return RPPG_ERR_ARG;
   o->fc.n = n + n % 2;
@@ -3759,16 +3982,16 @@ static rppg_status rppg__whole_layout(rppg__whole *o, const rppg_pulse_config *c
   o->w.n = o->w.stride = n;
   o->w.bins = o->fc.n / 2 + 1;
   o->w.rate_hz = cfg->rate_hz;
-  size = rppg_dsp_fft_mem_size(&o->fc);
+  o->fft_size = rppg_dsp_fft_mem_size(&o->fc);
   o->w.x = (float *)rppg__take(a, 3 * n, sizeof(float));
   o->w.smooth = (float *)rppg__take(a, 3 * n, sizeof(float));
   o->w.tones = (float *)rppg__take(a, 6 * o->w.bins, sizeof(float));
   o->w.solve = (double *)rppg__take(a, 4 * n, sizeof(double));
   o->f = (float *)rppg__take(a, o->fc.n + 2, sizeof(float));
+  o->hann = (float *)rppg__take(a, n, sizeof(float));
   o->filtered = (double *)rppg__take(a, n + 6 * 7, sizeof(double)); /* taps of order 3 */
-  mem = rppg__take(a, size, 1);
-  if (a->failed) return RPPG_ERR_SPACE;
-  return a->counting ? RPPG_OK : rppg_dsp_fft_init(&o->fft, &o->fc, mem, size);
+  o->fft_mem = rppg__take(a, o->fft_size, 1);
+  return a->failed ? RPPG_ERR_SPACE : RPPG_OK;
 }
 
 /* Doubles. */
@@ -3796,7 +4019,12 @@ static rppg_status rppg__whole_signal(const rppg_pulse_config *cfg, const float 
   o.w.lo = (size_t)(0.6 / bin_hz) + 1;
   o.w.hi = hi < (double)(o.w.bins - 1) ? (size_t)hi : o.w.bins - 1;
   rppg__window_colours(&o.w, rgb, 3, 0, n);
-  rppg__window_tones(&o.w, &o.fft, o.fc.n, NULL, 0, o.f);
+  if (cfg->method != RPPG_LGI && cfg->method != RPPG_OMIT) { /* these know no frequencies */
+    status = rppg_dsp_fft_init(&o.fft, &o.fc, o.fft_mem, o.fft_size);
+    if (status != RPPG_OK) return RPPG_ERR_ARG;
+    rppg_dsp_window(RPPG_DSP_HANN, 0.0, 1, n, o.hann);
+    rppg__window_tones(&o.w, &o.fft, o.fc.n, o.hann, n, o.f);
+  }
   rppg__window_weights(&o.w, cfg->method, g);
   rppg__window_pulse(&o.w, g, pulse);
   return RPPG_OK;
@@ -3898,7 +4126,9 @@ static rppg_status rppg__toolbox_ica(const rppg_pulse_config *cfg, const float *
   if (rppg_dsp_butter(&band, 3, RPPG_DSP_BANDPASS, 0.7, 2.5, cfg->rate_hz) != RPPG_OK)
     return RPPG_ERR_ARG;
   rppg__arena_begin(&a, work, rppg__whole_work(cfg, n) * sizeof(double));
-  if (rppg__whole_layout(&o, cfg, n, &a) != RPPG_OK) return RPPG_ERR_ARG;
+  if (rppg__whole_layout(&o, cfg, n, &a) != RPPG_OK ||
+      rppg_dsp_fft_init(&o.fft, &o.fc, o.fft_mem, o.fft_size) != RPPG_OK)
+    return RPPG_ERR_ARG;
   for (c = 0; c < 3; c++) {
     double mean = 0.0, dev;
     for (i = 0; i < n; i++) o.filtered[i] = (double)rgb[3 * i + (size_t)c];
@@ -3992,6 +4222,83 @@ RPPG_DEF rppg_status rppg_roi_moments(const rppg_frame *frame, const rppg_rect *
   return RPPG_OK;
 }
 
+/* Turns of a matrix with one eigenvalue far above the others, as those of skin have, in closed form:
+   0 if it has not. The highest eigenvalue by Halley's method from above, its axis u from the
+   adjugate of c - e I, two axes p beside it [Duff2017]. What c is between those is B; with b and q
+   the sum and the product of B's eigenvalues, B^(-1/2) = ((b + sqrt q) I - B) / sqrt(q (b + 2 sqrt q)),
+   by Cayley and Hamilton.                                                                        */
+static int rppg__turn_main(const double c[6], double t[8])
+{
+  static const uint8_t at[5][2] = { { 0, 0 }, { 0, 1 }, { 0, 2 }, { 1, 1 }, { 1, 2 } };
+  const double trace = c[0] + c[3] + c[5], minors = c[3] * c[5] - c[4] * c[4] + c[0] * c[5] -
+    c[2] * c[2] + c[0] * c[3] - c[1] * c[1];
+  const double det = c[0] * (c[3] * c[5] - c[4] * c[4]) - c[1] * (c[1] * c[5] - c[4] * c[2]) +
+                     c[2] * (c[1] * c[4] - c[3] * c[2]);
+  double e = trace, u[3], p[2][3], B[3], slope = 0.0, step = 0.0, x, y, z, b, q, root, sign;
+  int i;
+  for (i = 0; i < 4; i++) { /* from a trace 8 % above: 5e-4, 1e-10, 0 */
+    const double f = ((e - trace) * e + minors) * e - det;
+    slope = (3.0 * e - 2.0 * trace) * e + minors;
+    step = f * slope / (slope * slope - f * (3.0 * e - trace));
+    e -= step;
+    if (rppg__abs(step) < 1e-14 * e) break;
+  }
+  if (!(slope > 0.5 * e * e && rppg__abs(step) < 1e-14 * e)) return 0; /* NaN too */
+  x = c[0] - e;
+  y = c[3] - e;
+  z = c[5] - e;
+  u[0] = y * z - c[4] * c[4]; /* the rows of the adjugate are multiples of each other; the one */
+  u[1] = x * z - c[2] * c[2]; /* with the largest diagonal is safe, and its largest is positive */
+  u[2] = x * y - c[1] * c[1];
+  if (u[1] > u[0] && u[1] >= u[2]) {
+    u[0] = c[2] * c[4] - c[1] * z;
+    u[2] = c[1] * c[2] - x * c[4];
+  } else if (u[2] > u[0]) {
+    u[0] = c[1] * c[4] - y * c[2];
+    u[1] = c[1] * c[2] - x * c[4];
+  } else {
+    u[1] = c[2] * c[4] - c[1] * z;
+    u[2] = c[1] * c[4] - y * c[2];
+  }
+  x = 1.0 / rppg__sqrt(rppg__dot3(u, u));
+  root = rppg__sqrt(e);
+  for (i = 0; i < 3; i++) {
+    u[i] *= x;
+    t[i] = u[i] * root;
+  }
+  for (i = 3; i < 8; i++) t[i] = 0.0;
+  sign = u[2] < 0.0 ? -1.0 : 1.0;
+  x = -1.0 / (sign + u[2]);
+  p[0][0] = 1.0 + sign * u[0] * u[0] * x;
+  p[0][1] = sign * (u[0] * u[1] * x);
+  p[0][2] = -sign * u[0];
+  p[1][0] = u[0] * u[1] * x;
+  p[1][1] = sign + u[1] * u[1] * x;
+  p[1][2] = -u[1];
+  B[0] = B[1] = B[2] = 0.0;
+  for (i = 0; i < 2; i++) {
+    const double *r = p[i];
+    x = c[0] * r[0] + c[1] * r[1] + c[2] * r[2];
+    y = c[1] * r[0] + c[3] * r[1] + c[4] * r[2];
+    z = c[2] * r[0] + c[4] * r[1] + c[5] * r[2];
+    B[2 * i] = r[0] * x + r[1] * y + r[2] * z;
+    if (i == 0) B[1] = p[1][0] * x + p[1][1] * y + p[1][2] * z;
+  }
+  b = B[0] + B[2];
+  q = B[0] * B[2] - B[1] * B[1];
+  x = b * b - 4.0 * q > 0.0 ? rppg__sqrt(b * b - 4.0 * q) : 0.0;
+  if (!(b > 0.0 && q > 1e-12 * e * 0.5 * (b + x))) return 1; /* the lower one is 2 q / (b + x) */
+  root = rppg__sqrt(q);
+  x = 1.0 / rppg__sqrt(q * (b + 2.0 * root));
+  for (i = 0; i < 5; i++) {
+    const double *r = p[0], *s = p[1];
+    const int k = at[i][0], l = at[i][1];
+    t[3 + i] = ((B[2] + root) * r[k] * r[l] + (B[0] + root) * s[k] * s[l] -
+                B[1] * (r[k] * s[l] + r[l] * s[k])) * x;
+  }
+  return 1;
+}
+
 /* What of a frame's matrix of second moments c (RR, RG, RB, GG, GB, BB) the windows need: t[0..2]
    its main axis, times the root of its eigenvalue; the rows of R, t[3..5], and of G, t[4], t[6],
    t[7], of the sum of u u' / root of the eigenvalue over the other two axes.                     */
@@ -4000,6 +4307,7 @@ static void rppg__turn_of(const double c[6], double t[8])
   const double a[9] = { c[0], c[1], c[2], c[1], c[3], c[4], c[2], c[4], c[5] };
   double e[3], v[9];
   int i, k;
+  if (rppg__turn_main(c, t)) return;
   rppg_dsp_eig3(a, e, v);
   for (i = 0; i < 8; i++) t[i] = 0.0;
   for (i = 0; i < 3 && e[2] > 0.0; i++) t[i] = v[3 * i + 2] * rppg__sqrt(e[2]);
@@ -4020,19 +4328,29 @@ static void rppg__rotation(const double *turns, size_t step, size_t at, size_t r
                            size_t l, int toolbox, float *pulse, double *work)
 {
   double *s0 = work, *s1 = s0 + l, *sum = s1 + l;
-  size_t w, i;
+  size_t w, i, k;
   for (i = 0; i < n; i++) sum[i] = 0.0;
   for (w = 0; w + l + (toolbox ? 1 : 0) <= n; w++) {
     const double *a = turns + (at + w) % ring * step;
-    double m0, m1, d0, d1;
-    for (i = 0; i < l; i++) {
-      const double *t = turns + (at + w + i) % ring * step;
+    double m0, m1, d0, d1, ratio;
+    m0 = m1 = d0 = d1 = 0.0;
+    for (k = (at + w) % ring, i = 0; i < l; i++, k = k + 1 == ring ? 0 : k + 1) {
+      const double *t = turns + k * step;
       s0[i] = a[3] * t[0] + a[4] * t[1] + a[5] * t[2];
       s1[i] = a[4] * t[0] + a[6] * t[1] + a[7] * t[2];
+      m0 += s0[i];
+      m1 += s1[i];
+      d0 += s0[i] * s0[i]; /* s is 0 where the window begins: no large mean to cancel */
+      d1 += s1[i] * s1[i];
     }
-    rppg__mean_dev(s0, l, &m0, &d0);
-    rppg__mean_dev(s1, l, &m1, &d1);
-    for (i = 0; i < l && d1 > 0.0; i++) sum[w + i] += (s0[i] - m0) - d0 / d1 * (s1[i] - m1);
+    m0 /= (double)l;
+    m1 /= (double)l;
+    d0 -= m0 * m0 * (double)l;
+    d1 -= m1 * m1 * (double)l;
+    if (!(d1 > 0.0)) continue;
+    ratio = d0 > 0.0 ? rppg__sqrt(d0 / d1) : 0.0; /* of the deviations */
+    m0 -= ratio * m1;
+    for (i = 0; i < l; i++) sum[w + i] += (s0[i] - ratio * s1[i]) - m0;
   }
   for (i = 0; i < n; i++) {
     const size_t first = i + 1 > l ? i + 1 - l : 0, last = i + l <= n ? i : n - l;
