@@ -1121,8 +1121,8 @@ typedef struct rppg_nn__kernels {
 
 #define RPPG__ROW(isa) { rppg_nn__activate_##isa, rppg_nn__sums_##isa, rppg_nn__depths_##isa,      \
   rppg_nn__dense_##isa, rppg_nn__widen_##isa, rppg_nn__line_in_##isa, rppg_nn__square_in_##isa,    \
-  rppg_nn__line_out_##isa, rppg_nn__square_out_##isa, rppg_nn__pool_##isa,                         \
-  rppg_nn__binary_##isa, rppg_nn__softmax_##isa }
+  rppg_nn__line_out_##isa, rppg_nn__square_out_##isa, rppg_nn__pool_##isa, rppg_nn__binary_##isa,   \
+  rppg_nn__softmax_##isa }
 static const rppg_nn__kernels rppg_nn__table[] = {
   RPPG__ROW(base),
 #if defined(RPPG__DISPATCH)
