@@ -1,0 +1,40 @@
+"""BigSmall (Narayanswamy 2024): a detailed look at one frame in three, a coarse look at each; facial action units,
+pulse and breathing from the sum. Tensor names as in rPPG-Toolbox."""
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .blocks import shift_time
+
+BIG_SIZE, SMALL_SIZE, DEPTH, UNITS = 144, 9, 3, 12
+BIG = [(3, 32), (32, 32), (32, 32), (32, 64), (64, 64), (64, 64)]
+BIG_POOLS = {2: 2, 4: 2, 6: 4}  # average pooling behind a convolution
+SMALL = [(3, 32), (32, 32), (32, 32), (32, 64)]
+TASKS = ("au", "bvp", "resp")
+
+
+class BigSmall(nn.Module):
+    """big [N, 3, 144, 144], standardised, of which every third frame is read; small [N, 3, 9, 9], difference-
+    normalised; N a multiple of 3. Out: action units [N, 12] (before their sigmoid), pulse [N, 1], breathing [N, 1]."""
+
+    def __init__(self):
+        super().__init__()
+        for branch, convs in (("big", BIG), ("small", SMALL)):
+            for k, (a, b) in enumerate(convs, 1):
+                self.add_module(f"{branch}_conv{k}", nn.Conv2d(a, b, 3, padding=1))
+        for task in TASKS:
+            self.add_module(f"{task}_fc1", nn.Linear(64 * SMALL_SIZE ** 2, 128))
+            self.add_module(f"{task}_fc2", nn.Linear(128, UNITS if task == "au" else 1))
+        self.drops = nn.ModuleList([nn.Dropout(p) for p in (0.25, 0.5, 0.5)])
+
+    def forward(self, big, small):
+        x = big[::DEPTH]
+        drops = iter(self.drops)
+        for k in range(1, len(BIG) + 1):
+            x = F.relu(getattr(self, f"big_conv{k}")(x))
+            if k in BIG_POOLS:
+                x = next(drops)(F.avg_pool2d(x, BIG_POOLS[k]))
+        for k in range(1, len(SMALL) + 1):
+            small = F.relu(getattr(self, f"small_conv{k}")(shift_time(small, DEPTH, wrap=True)))
+        flat = (torch.repeat_interleave(x, DEPTH, 0) + small).flatten(1)
+        return tuple(getattr(self, f"{task}_fc2")(F.relu(getattr(self, f"{task}_fc1")(flat))) for task in TASKS)
