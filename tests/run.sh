@@ -229,7 +229,7 @@ job_compile() {
   for cc in gcc clang; do
     need $cc || continue
     for std in c99 c11 c17; do
-      for file in dsp rppg api macros assert dir two_a two_b; do
+      for file in dsp nn rppg api macros assert dir two_a two_b; do
         check "$cc $std $file" $cc -fsyntax-only -std=$std $warn -I. -I$out/elsewhere tests/compile/$file.c
       done
       for d in $options; do
@@ -245,7 +245,7 @@ job_compile() {
   done
   if need tcc; then
     for std in c99 c11; do
-      for file in dsp rppg api macros two_b; do
+      for file in dsp nn rppg api macros two_b; do
         compiles "tcc $std $file" tcc -std=$std -Wall -Werror tests/compile/$file.c
       done
     done
@@ -265,7 +265,7 @@ job_cxx() {
     [ $cxx = g++ ] && cc=gcc || cc=clang
     need $cc || continue
     for std in c++11 c++14 c++17 c++20; do
-      for file in dsp rppg api macros; do
+      for file in dsp nn rppg api macros; do
         check "$cxx $std $file" $cxx -fsyntax-only -x c++ -std=$std $warn -I. tests/compile/$file.c
       done
       for d in $options; do

@@ -29,23 +29,23 @@ def header_folder():
     raise ToolError("rppg.h and rppg_dsp.h not found: run in the repository, or set RPPG_HEADERS")
 
 
-def library_file():
-    """Compiles the shim where its sources have changed since; the file lies in build/."""
+def library_file(shim="shim.c", headers=("rppg.h", "rppg_nn.h", "rppg_dsp.h")):
+    """Compiles a shim where its sources have changed since; the file lies in build/."""
     folder = header_folder()
-    sources = [folder / "rppg.h", folder / "rppg_dsp.h", HERE / "shim.c"]
+    sources = [*(folder / header for header in headers), HERE / shim]
     compiler = os.environ.get("CC", "cc")
     command = [*compiler.split(), "-std=c99", "-O2", "-fPIC", "-shared", "-fvisibility=hidden"]
     digest = hashlib.sha256(" ".join([*command, platform.machine()]).encode())
     for source in sources:
         digest.update(source.read_bytes())
-    out = folder / "build" / f"rppg_shim-{digest.hexdigest()[:16]}.so"
+    out = folder / "build" / f"rppg_{shim[:-2]}-{digest.hexdigest()[:16]}.so"
     if out.exists():
         return out
     if not shutil.which(command[0]):
         raise ToolError(f"no C compiler: '{command[0]}' not found; set CC")
     out.parent.mkdir(exist_ok=True)
     part = out.with_name(f"{out.name}.{os.getpid()}")  # two tools may build at the same time
-    done = subprocess.run([*command, f"-I{folder}", str(HERE / "shim.c"), "-o", str(part), "-lm"],
+    done = subprocess.run([*command, f"-I{folder}", str(HERE / shim), "-o", str(part), "-lm"],
                           capture_output=True, text=True)
     if done.returncode != 0:
         raise ToolError(f"{' '.join(done.args)} failed:\n{done.stderr}")

@@ -1,0 +1,370 @@
+"""Models for rppg_nn.h: a graph of layers, put in order, planned and written as a blob; and read back.
+
+Shapes are (T, H, W, C) as in the header. Weights come in PyTorch's layouts, as NumPy arrays.
+
+    g = Graph()
+    x = g.input((1, 36, 36, 3))
+    x = g.conv(x, w, b, pad=(0, 1, 1), act="tanh")
+    g.output(g.reduce(x, "mean", axes=(1, 2)))
+    g.write("model.rppg", weights="f16")
+"""
+import dataclasses
+import pathlib
+import struct
+import zlib
+
+import numpy as np
+
+MAGIC = b"RPPGNN\x1a\n"
+ABSENT = 0xFFFFFFFF
+BLOCK = 16  # output channels that lie together in packed weights
+OPS = {"conv": 1, "depthwise": 2, "upconv": 3, "affine": 4, "norm": 5, "pool": 6, "act": 7, "softmax": 8, "binary": 9,
+       "reduce": 10, "concat": 11, "slice": 12, "permute": 13, "reshape": 14}
+ACTS = ("linear", "relu", "relu6", "elu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "softplus", "exp", "sqrt",
+        "abs", "neg", "square")
+KINDS = ("weight", "activation", "state", "input", "output")
+TYPES = {"f32": 0, "f16": 1, "s8": 2, "u7": 3}
+BYTES = {"f32": 4, "f16": 2, "s8": 1, "u7": 1}
+BINARY = ("add", "sub", "mul", "div", "min", "max")
+REDUCE = ("sum", "mean", "max", "min")
+# Inputs in whose place the output may lie, by op: bit i for input i.
+SHARE = {"conv": 2, "affine": 1, "act": 1, "softmax": 1, "binary": 3, "reshape": 1}
+ACTIVATED = {"conv", "depthwise", "affine", "pool", "act", "binary", "reduce"}  # ops that have an activation
+SPEC = ("task", "source", "frames", "hop", "fps", "layout", "channels", "w", "h", "norm", "bpm_first", "bpm_step", "margin")
+SPEC_FLOATS = {"fps", "bpm_first", "bpm_step", "margin"}
+
+
+class BlobError(Exception):
+    """What is wrong with a graph or a blob, for people."""
+
+
+@dataclasses.dataclass(eq=False)
+class Tensor:
+    shape: tuple
+    kind: str = "activation"
+    type: str = "f32"
+    data: np.ndarray = None  # of a weight, packed
+    begins: "Tensor" = None  # of a state
+    offset: int = 0          # of an input or output: its number
+    scale: float = 0.0
+    zero: int = 0
+
+    @property
+    def size(self):
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def bytes(self):
+        return self.size * BYTES[self.type]
+
+
+@dataclasses.dataclass(eq=False)
+class Layer:
+    op: str
+    ins: list
+    out: list
+    weights: list = dataclasses.field(default_factory=list)
+    p: list = dataclasses.field(default_factory=list)
+    f: list = dataclasses.field(default_factory=list)
+    act: str = "linear"
+    flags: int = 0
+    name: str = ""
+
+
+def triple(v):
+    return (v, v, v) if np.isscalar(v) else tuple(int(i) for i in v)
+
+
+def up64(n):
+    return -(-n // 64) * 64
+
+
+class Graph:
+    def __init__(self):
+        self.layers, self.inputs, self.outputs, self.states = [], [], [], []
+        self.spec, self.camera, self.note, self.classes = {}, "", "", None
+
+    # ---- building ----
+
+    def input(self, shape):
+        self.inputs.append(Tensor(tuple(shape), "input", offset=len(self.inputs)))
+        return self.inputs[-1]
+
+    def output(self, x):
+        """Marks x as an output; an input or what is an output already is copied."""
+        if x.kind != "activation":
+            x = self.reshape(x, x.shape)
+        x.kind, x.offset = "output", len(self.outputs)
+        self.outputs.append(x)
+        return x
+
+    def state(self, shape, begins=None):
+        """A tensor that lives from run to run; read it, and write it with store()."""
+        self.states.append(Tensor(tuple(shape), "state", begins=None if begins is None else self.weight(begins, shape)))
+        return self.states[-1]
+
+    def store(self, x, state):
+        """Writes x into a state, at this point of the order of layers."""
+        self.add("reshape", [x], state)
+
+    @staticmethod
+    def weight(array, shape=None):
+        array = np.ascontiguousarray(array, np.float32)
+        shape = tuple(shape) if shape else (1, 1, 1, array.size)
+        return Tensor(shape, "weight", data=array.reshape(shape))
+
+    def add(self, op, ins, shape_or_tensor, weights=(), p=(), f=(), act="linear", flags=0):
+        out = shape_or_tensor if isinstance(shape_or_tensor, Tensor) else Tensor(tuple(int(d) for d in shape_or_tensor))
+        self.layers.append(Layer(op, list(ins), [out], list(weights), [int(v) for v in p], list(f), act, flags))
+        return out
+
+    def conv(self, x, w, b=None, stride=1, pad=0, dilation=1, groups=1, act="linear", out=None):
+        """w [Co][Ci/groups][kt][kh][kw], or with fewer kernel axes: the missing ones come first. pad is before and
+        after; out, the sizes (T, H, W) of the output, allows for less or more behind."""
+        w = np.asarray(w, np.float32)
+        w = w.reshape(w.shape[:2] + (1,) * (5 - w.ndim) + w.shape[2:])
+        k, stride, pad, dilation = w.shape[2:], triple(stride), triple(pad), triple(dilation)
+        out = tuple(out or ((x.shape[i] + 2 * pad[i] - dilation[i] * (k[i] - 1) - 1) // stride[i] + 1 for i in range(3)))
+        if x.shape[3] != w.shape[1] * groups or w.shape[0] % groups:
+            raise BlobError(f"convolution of {x.shape[3]} channels by weights of {w.shape} in {groups} groups")
+        bias = [] if b is None else [self.weight(b)]
+        if groups == x.shape[3] == w.shape[0] and groups > 1:
+            packed = np.moveaxis(w[:, 0], 0, -1)
+            return self.add("depthwise", [x], out + (groups,), [self.weight(packed)] + bias,
+                            (*k, *stride, *pad, *dilation), act=act)
+        weight = Tensor((1, 1, 1, 1), "weight", data=w)  # packed when written
+        return self.add("conv", [x], out + (w.shape[0],), [weight] + bias, (*k, *stride, *pad, *dilation, groups), act=act)
+
+    def dense(self, x, w, b=None, act="linear"):
+        """w [Co][Ci], over the last axis."""
+        return self.conv(x, np.asarray(w)[:, :, None], b, act=act)
+
+    def flatten(self, x, w):
+        """x as a vector, and w [Co][C*T*H*W], made for PyTorch's order of it, in this order."""
+        t, h, v, c = x.shape
+        w = np.asarray(w).reshape(-1, c, t, h, v).transpose(0, 2, 3, 4, 1).reshape(len(w), -1)
+        return self.reshape(x, (1, 1, 1, x.size)), w
+
+    def affine(self, x, scale, shift, act="linear"):
+        return self.add("affine", [x], x.shape, [self.weight(scale), self.weight(shift)], act=act)
+
+    def batch_norm(self, x, weight, bias, mean, var, eps=1e-5, act="linear"):
+        scale = np.asarray(weight, np.float64) / np.sqrt(np.asarray(var, np.float64) + eps)
+        return self.affine(x, scale, np.asarray(bias, np.float64) - np.asarray(mean, np.float64) * scale, act)
+
+    def act(self, x, name):
+        return self.add("act", [x], x.shape, act=name)
+
+    def softmax(self, x, scale=1.0):
+        return self.add("softmax", [x], x.shape, f=[scale])
+
+    def binary(self, op, x, y, act="linear"):
+        """y: a tensor, or an array or number that becomes a weight; its sizes equal x's or are 1."""
+        if not isinstance(y, Tensor):
+            y = np.asarray(y, np.float32)
+            y = self.weight(y, (1,) * (4 - y.ndim) + y.shape)
+        one = y.kind == "weight"
+        return self.add("binary", [x] if one else [x, y], x.shape, [y] if one else [], [BINARY.index(op)], act=act)
+
+    def pool(self, x, kind, kernel, stride=None, pad=0, count_padding=True, act="linear"):
+        k, pad = triple(kernel), triple(pad)
+        stride = triple(kernel if stride is None else stride)
+        out = tuple((x.shape[i] + 2 * pad[i] - k[i]) // stride[i] + 1 for i in range(3))
+        return self.add("pool", [x], out + x.shape[3:], p=(kind == "max", *k, *stride, *pad), act=act,
+                        flags=int(count_padding))
+
+    def adaptive_pool(self, x, kind, out, act="linear"):
+        return self.add("pool", [x], tuple(out) + x.shape[3:], p=[kind == "max"], act=act)
+
+    def reduce(self, x, kind, axes, act="linear"):
+        shape = tuple(1 if i in axes else d for i, d in enumerate(x.shape))
+        return self.add("reduce", [x], shape, p=[REDUCE.index(kind)], act=act)
+
+    def concat(self, xs, axis=3):
+        while len(xs) > 4:
+            xs = [self.concat(xs[:4], axis), *xs[4:]]
+        shape = list(xs[0].shape)
+        shape[axis] = sum(x.shape[axis] for x in xs)
+        return self.add("concat", xs, shape, p=[axis])
+
+    def slice(self, x, start, out, step=(1, 1, 1, 1)):
+        return self.add("slice", [x], out, p=(*start, *step))
+
+    def permute(self, x, axes):
+        return self.add("permute", [x], [x.shape[a] for a in axes], p=axes)
+
+    def reshape(self, x, shape):
+        return self.add("reshape", [x], shape)
+
+    # ---- making it smaller ----
+
+    def users(self, tensor):
+        return [layer for layer in self.layers if tensor in layer.ins]
+
+    def fuse(self):
+        """What follows a convolution alone moves into it: batch norm, a sum, an activation. Exact up to rounding."""
+        made = {layer.out[0]: layer for layer in self.layers}
+
+        def alone(t):
+            """The layer that makes t for one reader, without an activation of its own yet."""
+            layer = made.get(t)
+            free = layer and t.kind == "activation" and layer.act == "linear" and len(self.users(t)) == 1
+            return layer if free else None
+
+        for layer in list(self.layers):
+            before = alone(layer.ins[0])
+            if layer.op == "affine" and before and before.op in ("conv", "depthwise") and len(before.ins) == 1:
+                fold_affine(before, *(w.data.reshape(-1).astype(np.float64) for w in layer.weights))
+            elif layer.op == "binary" and layer.p[0] == 0 and len(layer.ins) == 2 and layer.ins[0] is not layer.ins[1]:
+                before = self._residual(layer, made, alone)
+                if before is None:
+                    continue
+            elif not (layer.op == "act" and before and before.op in ACTIVATED):
+                continue
+            before.out, before.act = layer.out, layer.act
+            made[layer.out[0]] = before
+            self.layers.remove(layer)
+
+    def _residual(self, layer, made, alone):
+        """The convolution that a sum can move into, the other term as its residual; or None."""
+        for i in (0, 1):
+            conv, other = alone(layer.ins[i]), layer.ins[1 - i]
+            if conv is None or conv.op != "conv" or len(conv.ins) != 1 or other.shape != layer.ins[i].shape or other.kind == "state":
+                continue
+            if other.kind == "input" or self.layers.index(made[other]) < self.layers.index(conv):
+                conv.ins.append(other)
+                return conv
+        return None
+
+    # ---- memory ----
+
+    def plan(self):
+        """Places activations: largest first, each at the lowest place that is free while it lives. The arena's size,
+        and the lower bound: the most that lives at one time."""
+        born, last = {}, {}
+        for i, layer in enumerate(self.layers):
+            for t in layer.ins:
+                last[t] = i
+            for t in layer.out:
+                if t.kind == "activation":
+                    born.setdefault(t, i)
+        for t in born:
+            last.setdefault(t, born[t])
+        root, members = {}, {}  # tensors that share one place, one after the other
+        for i, layer in enumerate(self.layers):
+            t = layer.out[0]
+            root[t] = t
+            if t.kind != "activation":
+                continue
+            for k, source in enumerate(layer.ins):
+                if (SHARE.get(layer.op, 0) >> k & 1 and source.kind == "activation" and last[source] == i and source.bytes == t.bytes
+                        and all(SHARE[layer.op] >> j & 1 for j, s in enumerate(layer.ins) if s is source)
+                        and last[source] == max(last[m] for m in members[root[source]])):
+                    root[t] = root[source]
+                    break
+            members.setdefault(root[t], []).append(t)
+        places = []  # (from layer, to layer, offset, size, members)
+        for group in sorted(members.values(), key=lambda g: -g[0].bytes):
+            begin, end, size = born[group[0]], max(last[m] for m in group), up64(group[0].bytes)
+            busy = sorted((o, s) for a, b, o, s, _ in places if not (b < begin or end < a))
+            at = 0
+            for o, s in busy:
+                if at + size <= o:
+                    break
+                at = max(at, o + s)
+            places.append((begin, end, at, size, group))
+            for t in group:
+                t.offset = at
+        arena = max((o + s for _, _, o, s, _ in places), default=0)
+        bound = max((sum(s for a, b, _, s, _ in places if a <= i <= b) for i in range(len(self.layers))), default=0)
+        return arena, bound
+
+    # ---- writing ----
+
+    def pack(self, weights="f32"):
+        """The blob, as bytes. weights: how those of convolutions are stored, f32, f16 or s8."""
+        self.fuse()
+        arena, _ = self.plan()
+        tensors, numbers = [], {}
+
+        def number(t):
+            if t is None:
+                return ABSENT
+            if t not in numbers:
+                if t.begins is not None:
+                    number(t.begins)
+                numbers[t] = len(tensors)
+                tensors.append(t)
+            return numbers[t]
+
+        for t in (*self.inputs, *self.outputs, *self.states):
+            number(t)
+        records = b""
+        for layer in self.layers:
+            packed = pack_conv(layer, weights) if layer.op == "conv" else layer.weights
+            ids = [[number(t) for t in part] + [ABSENT] * (n - len(part)) for part, n in
+                   ((layer.ins, 4), (layer.out, 2), (packed, 4))]
+            records += struct.pack("<HHI10I16i4f", OPS[layer.op], ACTS.index(layer.act), layer.flags, *ids[0], *ids[1], *ids[2],
+                                   *layer.p, *[0] * (16 - len(layer.p)), *layer.f, *[0.0] * (4 - len(layer.f)))
+        data, state = b"", 0
+        for t in tensors:
+            if t.kind == "weight":
+                data += bytes(up64(len(data)) - len(data))
+                t.offset = len(data)
+                data += t.data.astype({"f32": "<f4", "f16": "<f2", "s8": "i1"}[t.type]).tobytes()
+            elif t.kind == "state":
+                t.offset, state = state, state + up64(t.bytes)
+        table = b"".join(struct.pack("<BBH7IfiII", KINDS.index(t.kind), TYPES[t.type], 0, *t.shape, t.offset, t.bytes,
+                                     0 if t.begins is None else 1 + numbers[t.begins], t.scale, t.zero, 0, 0) for t in tensors)
+        chunks = self.chunks()
+        at = [64, 64 + len(table), 64 + len(table) + len(records)]
+        weights_at = up64(at[2] + len(chunks))
+        total = weights_at + len(data)
+
+        def header(crc):
+            return MAGIC + struct.pack("<HH13I", 1, 0, 64, total, crc, len(tensors), at[0], len(self.layers), at[1],
+                                       len(chunks), at[2], len(data), weights_at, arena, state)
+
+        body = table + records + chunks
+        body += bytes(weights_at - 64 - len(body)) + data
+        return header(zlib.crc32(header(0) + body)) + body
+
+    def chunks(self):
+        spec = struct.pack("<16I", *[0] * 16) if not self.spec else b"".join(
+            struct.pack("<f" if k in SPEC_FLOATS else "<I", self.spec.get(k, 0)) for k in SPEC) + bytes(12)
+        parts = [(b"SPEC", spec), (b"CAMR", self.camera.encode()), (b"NOTE", self.note.encode()),
+                 (b"BPMS", b"" if self.classes is None else np.asarray(self.classes, "<f4").tobytes()),
+                 (b"NAME", b"".join(layer.name.encode() + b"\0" for layer in self.layers))]
+        return b"".join(tag + struct.pack("<I", len(text)) + text + bytes(-len(text) % 4) for tag, text in parts if text)
+
+    def write(self, path, weights="f32"):
+        pathlib.Path(path).write_bytes(self.pack(weights))
+
+
+def fold_affine(layer, scale, shift):
+    """Moves y * scale + shift per channel into the weights of the convolution that makes y."""
+    w, bias = layer.weights[0], layer.weights[1].data.reshape(-1) if len(layer.weights) > 1 else 0.0
+    if layer.op == "conv":
+        data = w.data * scale.reshape(-1, 1, 1, 1, 1)
+    else:
+        data = (w.data.reshape(-1, len(scale)) * scale).reshape(w.shape)
+    layer.weights = [Tensor(w.shape, "weight", data=data.astype(np.float32)), Graph.weight(bias * scale + shift)]
+
+
+def pack_conv(layer, kind):
+    """A convolution's weight tensors as the header wants them."""
+    w, groups = layer.weights[0].data, layer.p[12]
+    co, ci = w.shape[:2]
+    each, blocks = co // groups, -(-(co // groups) // BLOCK)
+    scale = []
+    if kind == "s8":
+        step = np.abs(w).reshape(co, -1).max(axis=1) / 127
+        step[step == 0] = 1
+        w = np.clip(np.rint(w / step.reshape(-1, 1, 1, 1, 1)), -127, 127)
+        scale = [Graph.weight(step)]
+    full = np.zeros((groups, blocks * BLOCK, ci, *w.shape[2:]), w.dtype)
+    full[:, :each] = w.reshape(groups, each, ci, *w.shape[2:])
+    full = full.reshape(groups, blocks, BLOCK, ci, *w.shape[2:]).transpose(0, 1, 4, 5, 6, 3, 2)
+    packed = Tensor((1, 1, 1, full.size), "weight", kind, full.reshape(1, 1, 1, -1))
+    bias = layer.weights[1:2] or ([None] if scale else [])
+    return [packed, *bias, *scale]
