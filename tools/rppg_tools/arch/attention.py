@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from . import lowering
 from .blocks import attention_mask, shift_time
 
 
@@ -14,6 +15,20 @@ def flat_size(size):
 def add_convs(model, branch):
     for k, (a, b, padding) in enumerate(((3, 32, 1), (32, 32, 0), (32, 64, 1), (64, 64, 0)), 1):
         model.add_module(f"{branch}_conv{k}", nn.Conv2d(a, b, 3, padding=padding))
+
+
+def lower_branch(g, x, model, branch, k):
+    return lowering.conv(g, x, getattr(model, f"{branch}_conv{k}"), "tanh")
+
+
+def lower_mask(g, x, gate):
+    return lowering.attention_mask(g, lowering.conv(g, x, gate, "sigmoid"))
+
+
+def lower_head(g, x, model, end=""):
+    """[1][1][T][1], a value per frame"""
+    hidden = lowering.dense_of_maps(g, x, getattr(model, "final_dense_1" + end), "tanh")
+    return lowering.dense(g, hidden, getattr(model, "final_dense_2" + end))
 
 
 def add_head(model, size, end=""):
@@ -56,6 +71,21 @@ class DeepPhys(nn.Module):
             out.append(getattr(self, "final_dense_2" + end)(hidden))
         return out[0] if len(out) == 1 else tuple(out)
 
+    def lower(self, g, x):
+        """x [T][size][size][6]"""
+        part = (*x.shape[:3], 3)
+        motion, still = g.slice(x, (0, 0, 0, 0), part), g.slice(x, (0, 0, 0, 3), part)
+        for first, second, gate in (
+                (1, 2, self.apperance_att_conv1), (3, 4, self.apperance_att_conv2)):
+            for k in (first, second):
+                motion = lowering.shift_time(g, motion, self.depth) if self.depth else motion
+                motion = lower_branch(g, motion, self, "motion", k)
+                still = lower_branch(g, still, self, "apperance", k)
+            motion = lowering.emit(g, g.binary("mul", motion, lower_mask(g, still, gate)), self.pool)
+            still = lowering.emit(g, still, self.pool) if second == 2 else still
+        out = tuple(lower_head(g, motion, self, end) for end in self.ends)
+        return out[0] if len(out) == 1 else out
+
 
 class TSCAN(DeepPhys):
     def __init__(self, size=36, depth=10):
@@ -91,3 +121,13 @@ class EfficientPhys(nn.Module):
             x = self.drop(self.pool(x * attention_mask(torch.sigmoid(gate(x)))))
         hidden = self.drop_dense(torch.tanh(self.final_dense_1(x.flatten(1))))
         return self.final_dense_2(hidden)
+
+    def lower(self, g, x):
+        """x [T + 1][size][size][3]"""
+        x = lowering.batch_norm(g, lowering.difference(g, x), self.batch_norm)
+        for first, second, gate in (
+                (1, 2, self.apperance_att_conv1), (3, 4, self.apperance_att_conv2)):
+            for k in (first, second):
+                x = lower_branch(g, lowering.shift_time(g, x, self.depth), self, "motion", k)
+            x = lowering.emit(g, g.binary("mul", x, lower_mask(g, x, gate)), self.pool)
+        return lower_head(g, x, self)

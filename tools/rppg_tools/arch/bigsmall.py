@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from . import lowering
 from .blocks import shift_time
 
 BIG_SIZE, SMALL_SIZE, DEPTH, UNITS = 144, 9, 3, 12
@@ -38,3 +39,20 @@ class BigSmall(nn.Module):
             small = F.relu(getattr(self, f"small_conv{k}")(shift_time(small, DEPTH, wrap=True)))
         flat = (torch.repeat_interleave(x, DEPTH, 0) + small).flatten(1)
         return tuple(getattr(self, f"{task}_fc2")(F.relu(getattr(self, f"{task}_fc1")(flat))) for task in TASKS)
+
+    def lower(self, g, big, small):
+        """big [T][144][144][3], small [T][9][9][3]"""
+        frames = small.shape[0] // DEPTH
+        x = g.slice(big, (0, 0, 0, 0), (frames, *big.shape[1:]), (DEPTH, 1, 1, 1))
+        for k in range(1, len(BIG) + 1):
+            x = lowering.conv(g, x, getattr(self, f"big_conv{k}"), "relu")
+            if k in BIG_POOLS:
+                x = g.pool(x, "avg", (1, BIG_POOLS[k], BIG_POOLS[k]))
+        for k in range(1, len(SMALL) + 1):
+            small = lowering.shift_time(g, small, DEPTH, wrap=True)
+            small = lowering.conv(g, small, getattr(self, f"small_conv{k}"), "relu")
+        grouped = g.reshape(small, (frames, DEPTH, small.size // small.shape[0] // 64, 64))
+        x = g.binary("add", grouped, g.reshape(x, (frames, 1, *grouped.shape[2:])))
+        x = g.reshape(x, small.shape)
+        return tuple(lowering.dense(g, lowering.dense_of_maps(g, x, getattr(self, f"{task}_fc1"), "relu"),
+                                    getattr(self, f"{task}_fc2")) for task in TASKS)

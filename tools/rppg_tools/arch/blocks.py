@@ -5,6 +5,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from . import lowering
+
 
 def attention_mask(gate):
     """Scales every map of gate [..., H, W] to a mean of one half, so that a mask only moves weight about."""
@@ -51,6 +53,9 @@ class Named(nn.Module):
     def forward(self, x):
         return self.inner(x)
 
+    def lower(self, g, x):
+        return lowering.emit(g, x, self.inner)
+
 
 class CentralDifference(nn.Module):
     """Temporal central difference convolution 3x3x3 (Yu 2020): what the kernel's first and last time slices
@@ -70,6 +75,9 @@ class CentralDifference(nn.Module):
 
     def forward(self, x):
         return F.conv3d(x, self.weight(), padding=1)
+
+    def lower(self, g, x):
+        return lowering.conv(g, x, self.conv, weight=lowering.array(self.weight()))
 
 
 class BiMamba(nn.Module):

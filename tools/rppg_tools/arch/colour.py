@@ -7,6 +7,8 @@ a pseudo-spectrum over 128 classes, 40 to 125 bpm. CE and CL differ in their los
 tensor names is public, so the names are ours."""
 from torch import nn
 
+from .lowering import dense_of_maps, emit
+
 CLASSES, LOWEST_BPM, HIGHEST_BPM = 128, 40.0, 125.0
 KERNELS = [(5, 11)] * 4 + [(2, 11)]
 
@@ -44,6 +46,16 @@ class ColourNet(nn.Module):
             for conv in self.filters:
                 x = conv(x)
             x = x.squeeze(1)
+        return x
+
+    def lower(self, g, x):
+        """x [1][18][64][1]"""
+        x = emit(g, x, self.convs)
+        first, *rest = self.dense[0]
+        x = emit(g, emit(g, dense_of_maps(g, x, first), nn.Sequential(*rest)), self.dense[1:])
+        if self.filters:
+            x = emit(g, g.reshape(x, (1, 1, x.size, 1)), self.filters)
+            x = g.reshape(x, (1, 1, 1, x.size))
         return x
 
 

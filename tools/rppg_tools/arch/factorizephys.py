@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .blocks import Named, conv_tanh_norm
+from .lowering import difference, emit, rows
 
 STEPS, EPS = 4, 1e-6
 
@@ -27,6 +28,25 @@ def rank_one(x):
     return base @ new_coef()
 
 
+def lower_rank_one(g, x):
+    """x [1][1][frames][features]"""
+    t, n = x.shape[2:]
+
+    def over(product, axis, other):
+        """sum of x * product along an axis, over other * (sum of product squared) + EPS; times other"""
+        top = g.reduce(g.binary("mul", x, product), "sum", (axis,))
+        power = g.reduce(g.act(product, "square"), "sum", (2, 3))
+        return g.binary("mul", other, g.binary("div", top, g.binary("add", g.binary("mul", other, power), EPS)))
+    zero_base = g.binary("mul", g.slice(x, (0, 0, 0, 0), (1, 1, t, 1)), 0.0)
+    zero_coef = g.binary("mul", g.slice(x, (0, 0, 0, 0), (1, 1, 1, n)), 0.0)
+    base, coef = g.binary("add", zero_base, t ** -0.5), g.binary("add", zero_coef, 1.0)
+    for _ in range(STEPS):
+        coef = over(base, 2, coef)
+        base = over(coef, 3, base)
+    coef = over(base, 2, coef)
+    return g.binary("mul", g.binary("add", g.binary("mul", x, 0.0), base), coef)
+
+
 class Attention(nn.Module):
     """What all features have in common over time, as a map: x [N, C, T, H, W] >= 0."""
 
@@ -43,6 +63,14 @@ class Attention(nn.Module):
         x = rank_one(x.reshape(len(x), x.shape[2], -1)).view(x.shape)
         conv, last = self.post_conv_block
         return last(F.relu(conv(x)))
+
+    def lower(self, g, x):
+        x = emit(g, x, self.pre_conv_block)
+        t, h, w, c = x.shape
+        flat = lower_rank_one(g, g.reshape(g.permute(x, (3, 0, 1, 2)), (1, 1, t, h * w * c)))
+        x = g.permute(g.reshape(flat, (c, t, h, w)), (1, 2, 3, 0))
+        conv, last = self.post_conv_block
+        return emit(g, g.act(emit(g, x, conv), "relu"), last)
 
 
 class Head(nn.Module):
@@ -62,6 +90,15 @@ class Head(nn.Module):
             x = x + self.fsam_norm((above + 1) * (mask - mask.amin() + 1))
         return self.final_layer(x)
 
+    def lower(self, g, x):
+        def raised(x, to):
+            return g.binary("add", g.binary("sub", x, g.reduce(x, "min", (0, 1, 2, 3))), to)
+        x = emit(g, x, self.conv_block)
+        if self.fsam:
+            mask = self.fsam.lower(g, raised(x, 0.0))
+            x = g.binary("add", x, emit(g, g.binary("mul", raised(x, 1.0), raised(mask, 1.0)), self.fsam_norm))
+        return emit(g, x, self.final_layer)
+
 
 class FactorizePhys(nn.Module):
     """x [N, 3, frames + 1, 72, 72], raw. Out [N, frames], the pulse wave. fsam: with the attention, which training
@@ -79,3 +116,8 @@ class FactorizePhys(nn.Module):
     def forward(self, x):
         x = self.norm(x[:, :, 1:] - x[:, :, :-1])
         return self.rppg_head(self.rppg_feature_extractor(x)).flatten(1)
+
+    def lower(self, g, x):
+        """x [frames + 1][72][72][3]"""
+        x = emit(g, emit(g, difference(g, x), self.norm), self.rppg_feature_extractor)
+        return rows(g, self.rppg_head.lower(g, x))

@@ -2,10 +2,19 @@
 from torch import nn
 
 from .blocks import Named, conv_tanh_norm
+from .lowering import array, difference, emit, pad_time, rows
 
 
 def block(c_in, c_out, kernel, padding):
     return Named("conv_block_3d", conv_tanh_norm(c_in, c_out, kernel, padding=padding))
+
+
+class Widened(nn.Conv3d):
+    """A convolution of single frames whose padding adds frames of zeros."""
+
+    def lower(self, g, x):
+        frames, *space = self.padding
+        return g.conv(pad_time(g, x, frames), array(self.weight), array(self.bias), self.stride, (0, *space))
 
 
 def up(c_in, c_out):
@@ -14,7 +23,7 @@ def up(c_in, c_out):
     padding = (2, 1, 1)
     return Named("deconv_block_3d", nn.Sequential(
         nn.ConvTranspose3d(c_in, c_in, (7, 1, 1), (2, 1, 1), padding), nn.Tanh(), nn.InstanceNorm3d(c_in),
-        *conv_tanh_norm(c_in, c_out, (1, 3, 3), (1, 2, 2), padding)))
+        Widened(c_in, c_out, (1, 3, 3), (1, 2, 2), padding), nn.Tanh(), nn.InstanceNorm3d(c_out)))
 
 
 class Encoder(nn.Module):
@@ -34,6 +43,9 @@ class Encoder(nn.Module):
     def forward(self, x):
         return self.temporal_encoder(self.spatio_temporal_encoder(x))
 
+    def lower(self, g, x):
+        return emit(g, emit(g, x, self.spatio_temporal_encoder), self.temporal_encoder)
+
 
 class IBVPNet(nn.Module):
     """x [N, 3, frames + 1, H, W], raw. Out [N, frames], the pulse wave."""
@@ -47,3 +59,7 @@ class IBVPNet(nn.Module):
 
     def forward(self, x):
         return self.ibvpnet(self.norm(x[:, :, 1:] - x[:, :, :-1])).flatten(1)
+
+    def lower(self, g, x):
+        """x [frames + 1][H][W][3]"""
+        return rows(g, emit(g, emit(g, difference(g, x), self.norm), self.ibvpnet))

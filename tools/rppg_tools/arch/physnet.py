@@ -2,6 +2,7 @@
 from torch import nn
 
 from .blocks import conv_bn
+from .lowering import emit, rows
 
 WIDTHS = [32, 64] + [64] * 6
 HALVE_SPACE, HALVE_BOTH = (1, 2, 2), (2, 2, 2)
@@ -34,3 +35,12 @@ class PhysNet(nn.Module):
     def forward(self, x):
         x = self.upsample2(self.upsample(self.encode(x)))
         return self.ConvBlock10(x.mean((3, 4), keepdim=True)).flatten(1)
+
+    def lower(self, g, x):
+        """x [T][H][W][3]"""
+        for k in range(1, 10):
+            x = emit(g, x, getattr(self, f"ConvBlock{k}"))
+            if k in POOLS:
+                x = g.pool(x, "max", POOLS[k])
+        x = emit(g, emit(g, x, self.upsample), self.upsample2)
+        return rows(g, emit(g, g.reduce(x, "mean", (1, 2)), self.ConvBlock10))

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .blocks import conv_bn
+from .lowering import conv, double, emit, rows
 
 WIDTHS = (16, 32, 64, 64)
 
@@ -32,6 +33,14 @@ class Combiner(nn.Module):
     def forward(self, identity, pulse):
         identity = F.interpolate(identity, pulse.shape[-2:], mode="nearest").unsqueeze(2)
         return self.alpha * self.identity(identity) + self.beta * self.pulse(pulse)
+
+    def lower(self, g, identity, pulse):
+        identity = conv(g, identity, self.identity)
+        for axis in (1, 2):  # each row twice, then each column
+            identity = double(g, identity, axis)
+        identity = g.binary("mul", identity, self.alpha.item())
+        pulse = g.binary("mul", conv(g, pulse, self.pulse), self.beta.item())
+        return g.binary("add", pulse, identity)
 
 
 class RFaceNet(nn.Module):
@@ -69,3 +78,15 @@ class RFaceNet(nn.Module):
         if self.training and self.classifier:
             return pulse, self.classifier(identity.mean((2, 3)))
         return pulse
+
+    def lower(self, g, x):
+        """x [T][H][W][3]"""
+        identity = g.reduce(x, "mean", (0,))
+        for part in self.identity:
+            identity = g.pool(emit(g, identity, part), "max", (1, 2, 2))
+        x = g.pool(emit(g, x, self.stage1), "max", (1, 2, 2))
+        x = g.pool(emit(g, x, self.stage2), "max", 2)
+        x = g.pool(emit(g, x, self.stage3), "max", 2)
+        x = emit(g, self.combine.lower(g, identity, x), self.stage4)
+        x = emit(g, x, self.up)
+        return rows(g, emit(g, g.reduce(x, "mean", (1, 2)), self.last))

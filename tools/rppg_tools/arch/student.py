@@ -5,6 +5,7 @@ has 0.4 million."""
 import torch
 from torch import nn
 
+from . import lowering
 from .blocks import attention_mask, shift_time
 
 STAGES = [(3, 24), (24, 48), (48, 96)]  # channels in and out; every stage but the last halves the frame
@@ -38,3 +39,13 @@ class Student(nn.Module):
     def forward(self, x):
         x = self.drop(self.features(x)[-1].mean((2, 3)))
         return self.last(torch.tanh(self.hidden(x)))
+
+    def lower(self, g, x):
+        """x [T][size][size][3]"""
+        for k, (stage, gate) in enumerate(zip(self.convs, self.gates)):
+            x = g.pool(x, "avg", (1, 2, 2)) if k else x
+            for conv in stage:
+                x = lowering.emit(g, lowering.shift_time(g, x, self.depth), conv)
+            x = g.binary("mul", x, lowering.attention_mask(g, lowering.conv(g, x, gate, "sigmoid")))
+        x = lowering.rows(g, g.reduce(x, "mean", (1, 2)))
+        return lowering.dense(g, lowering.dense(g, x, self.hidden, "tanh"), self.last)

@@ -4,7 +4,7 @@
 
 DIRs are checkouts of ubicomplab/rPPG-Toolbox (d807b01), Anonymous-repo-code/LQ-rPPG (a9e78ae) and the mamba folder of
 OpenGVLab/VideoMamba, whose two-way Mamba both use; checkpoints: LQ-rPPG's trained files, for one more entry. Torch 2.13.0,
-einops 0.8.1, CPU, float32. Mamba's kernels exist for CUDA only: the repository's own plain PyTorch
+einops 0.8.2, CPU, float32. Mamba's kernels exist for CUDA only: the repository's own plain PyTorch
 selective_scan_ref and mamba_inner_ref stand in for them. timm, neurokit2 and the losses are imported by the references, but what they
 give is an initialisation or unused."""
 import argparse

@@ -1,0 +1,38 @@
+"""The networks in C against PyTorch in double: the same seeded weights, the same seeded input."""
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from cases import CASES  # noqa: E402
+from rppg_tools import nn  # noqa: E402
+from rppg_tools.blob import Graph  # noqa: E402
+from test_arch import run, seeded  # noqa: E402
+
+
+def to_graph(x):
+    """[N, C, T, H, W] of one clip, or [T, C, H, W] of frames, to [T][H][W][C]"""
+    x = x[0] if x.dim() == 5 else x.movedim(0, 1)
+    return x.movedim(0, -1).numpy()
+
+
+def in_c(model, inputs, **options):
+    graph = Graph()
+    out = model.lower(graph, *(graph.input(x.shape) for x in inputs), **options)
+    for x in out if isinstance(out, tuple) else (out,):
+        graph.output(x)
+    return nn.Model(graph.pack())
+
+
+@pytest.mark.parametrize("name", [n for n in CASES if not n.endswith(("trained", "taps"))])
+def test_c_equals_torch(name):
+    model, given = seeded(name), CASES[name].inputs()
+    if name in ("SE", "CE", "CL", "CL+F"):
+        given = [x[:1] for x in given]
+    want = run(model.double(), [x.double() for x in given])
+    inputs = [to_graph(x) for x in given]
+    out = in_c(model, inputs)(*inputs)
+    got = np.concatenate([x.ravel() for x in (out if isinstance(out, list) else [out])])
+    assert got.shape == want.shape
+    scale = np.ptp(want) if len(want) > 1 else abs(want[0])
+    assert np.abs(got - want).max() < 1e-4 * scale, f"{np.abs(got - want).max() / scale:.2g} of the range"
