@@ -2,13 +2,16 @@
 the caller keeps. The tensor names are ours; `load_onnx` reads the published model."""
 import math
 
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from ..core import ToolError
+from .lowering import array, conv, dense
 
 HALF_LIFE_S = 160 / 30 / 2  # of the running mean and variance
+EPS, START_VARIANCE = 1e-6, 1e-5
 DIM, STATES, HEAD, HEAD_TAPS = 32, 128, 32, 4
 
 
@@ -21,11 +24,38 @@ def same(x, conv):
     return conv(F.pad(x, pads))
 
 
+def lower_same(g, x, layer, act="linear"):
+    stride = layer.stride[0]
+    before = (layer.kernel_size[0] - stride) // 2
+    return g.conv(x, array(layer.weight), array(layer.bias), stride, (0, before, before), act=act,
+                  out=(1, -(-x.shape[1] // stride), -(-x.shape[2] // stride)))
+
+
+def parts(g, x, *sizes):
+    """x [1][1][1][sum of sizes], cut"""
+    out, at = [], 0
+    for size in sizes:
+        out.append(g.slice(x, (0, 0, 0, at), (1, 1, 1, size)))
+        at += size
+    return out
+
+
 def normalise(x, state, keep):
     """Temporal normalisation: x minus its running mean, over its running deviation, bounded softly at 3."""
     mean = (1 - keep) * x + keep * state[0]
     square = (1 - keep) * (x - state[0]) ** 2 + keep * state[1]
-    return torch.tanh((x - mean) / (square + 1e-6).sqrt() / 3) * 3, [mean, square]
+    return torch.tanh((x - mean) / (square + EPS).sqrt() / 3) * 3, [mean, square]
+
+
+def lower_normalise(g, x, keep):
+    """With d = x - old mean: x - new mean = keep * d."""
+    mean, square = g.state(x.shape), g.state(x.shape, np.full(x.shape, START_VARIANCE))
+    d = g.binary("sub", x, mean)
+    new_square = g.binary("add", g.binary("mul", square, keep), g.binary("mul", g.act(d, "square"), 1 - keep))
+    g.store(g.binary("add", mean, g.binary("mul", d, 1 - keep)), mean)
+    g.store(new_square, square)
+    d = g.binary("div", d, g.act(g.binary("add", new_square, EPS), "sqrt"))
+    return g.binary("mul", g.act(g.binary("mul", d, keep / 3), "tanh"), 3.0)
 
 
 class Mamba2(nn.Module):
@@ -63,6 +93,33 @@ class Mamba2(nn.Module):
         return self.out_proj(y), [memory, window]
 
 
+    def lower(self, g, x):
+        """x [1][1][1][dim]"""
+        width = self.inner + 2 * STATES
+        bias = np.concatenate([np.zeros(self.inner + width), array(self.dt_bias)])
+        x = g.dense(x, array(self.in_proj.weight), bias)
+        gate, mixed, step = parts(g, x, self.inner, width, self.heads)
+        window = g.state((1, 1, self.taps, width))
+        later = g.slice(window, (0, 0, 1, 0), (1, 1, self.taps - 1, width))
+        later = g.concat([later, mixed], 2)
+        g.store(later, window)
+        x, b, c = parts(g, conv(g, later, self.conv, "silu"), self.inner, STATES, STATES)
+        per_head, per_row = (1, self.heads, 1, 1), (1, self.heads, HEAD, 1)
+        step = g.act(step, "softplus")
+        decay = g.reshape(g.affine(step, -np.exp(array(self.A_log)), np.zeros(self.heads), "exp"), per_head)
+        x = g.reshape(x, per_row)
+        memory = g.state((1, self.heads, HEAD, STATES))
+        drive = g.binary("mul", x, g.reshape(step, per_head))
+        drive = g.binary("mul", g.binary("add", g.binary("mul", memory, 0.0), drive), b)  # drive times b, outer
+        new_memory = g.binary("add", g.binary("mul", memory, decay), drive)
+        g.store(new_memory, memory)
+        y = g.reduce(g.binary("mul", new_memory, c), "sum", (3,))
+        y = g.binary("add", y, g.binary("mul", x, array(self.D).reshape(per_head)))
+        y = g.binary("mul", g.reshape(y, gate.shape), g.act(gate, "silu"))
+        power = g.binary("add", g.reduce(g.act(y, "square"), "mean", (3,)), 1e-5)
+        return g.dense(g.binary("div", y, g.act(power, "sqrt")), array(self.out_proj.weight) * array(self.norm))
+
+
 class Layer(nn.Module):
     """Normalised frame -> features of the whole frame -> Mamba2 -> added to every pixel -> convolution"""
 
@@ -81,6 +138,12 @@ class Layer(nn.Module):
         x = x + self.proj(features)[..., None, None]
         return F.relu(same(x, self.conv2)), moments + memory
 
+    def lower(self, g, x, keep):
+        x = lower_normalise(g, x, keep)
+        features = g.reduce(dense(g, lower_same(g, x, self.conv1), self.expand, "relu"), "mean", (1, 2))
+        x = g.binary("add", x, dense(g, self.mamba.lower(g, features), self.proj))
+        return lower_same(g, x, self.conv2, "relu")
+
 
 class Block(nn.Module):
     def __init__(self, c_in, taps):
@@ -96,6 +159,12 @@ class Block(nn.Module):
             x, state = layer(x, state, keep)
             after.append(state)
         return same(x + skip, self.halve), after
+
+    def lower(self, g, x, keep):
+        x = skip = dense(g, x, self.in_proj)
+        for layer in self.layers:
+            x = layer.lower(g, x, keep)
+        return lower_same(g, g.binary("add", x, skip), self.halve)
 
 
 class MERPPG(nn.Module):
@@ -117,7 +186,7 @@ class MERPPG(nn.Module):
         for block in self.blocks:
             for layer in block.layers:
                 moment = like.new_zeros(n, DIM, size, size)
-                state.append([moment, moment + 1e-5, *layer.mamba.start(n, like)])
+                state.append([moment, moment + START_VARIANCE, *layer.mamba.start(n, like)])
             size = (size + 1) // 2
         return state + [mamba.start(n, like) for mamba in self.head]
 
@@ -139,6 +208,16 @@ class MERPPG(nn.Module):
             y, state = self.step(clip[:, t], state, dt)
             out.append(y)
         return torch.cat(out, 1)
+
+    def lower(self, g, x, fps=30):
+        """x [1][size][size][3], one frame; the graph keeps the state and has the frame rate built in."""
+        keep = 2 ** (-1 / fps / HALF_LIFE_S)
+        for block in self.blocks:
+            x = block.lower(g, x, keep)
+        x = dense(g, g.reduce(x, "mean", (1, 2)), self.out_proj)
+        for mamba in self.head:
+            x = mamba.lower(g, x)
+        return dense(g, x, self.last)
 
     def in_order_of_use(self):
         """[(parameter, "dense" | "conv" | "plain")], as a graph that runs one step meets them"""
