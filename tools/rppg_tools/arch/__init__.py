@@ -5,6 +5,7 @@ from .attention import MTTSCAN, TSCAN, DeepPhys, EfficientPhys
 from .bigsmall import BigSmall
 from .checkpoint import load
 from .colour import CE, CL, CLF, SE
+from .facephys import FacePhys
 from .factorizephys import FactorizePhys
 from .ibvpnet import IBVPNet
 from .lqrppg import LQRPPG
@@ -18,7 +19,7 @@ from .student import Student
 NETWORKS = {"SE": SE, "CE": CE, "CL": CL, "CL+F": CLF, "DeepPhys": DeepPhys, "TS-CAN": TSCAN, "MTTS-CAN": MTTSCAN,
             "EfficientPhys": EfficientPhys, "BigSmall": BigSmall, "PhysNet": PhysNet, "iBVPNet": IBVPNet,
             "FactorizePhys": FactorizePhys, "PhysFormer": PhysFormer, "PhysMamba": PhysMamba, "LQ-rPPG": LQRPPG,
-            "ME-rPPG": MERPPG, "rFaceNet": RFaceNet, "student": Student}
+            "ME-rPPG": MERPPG, "FacePhys": FacePhys, "rFaceNet": RFaceNet, "student": Student}
 
 
 def build(name, **options):
