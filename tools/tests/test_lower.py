@@ -5,8 +5,9 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from cases import CASES  # noqa: E402
-from rppg_tools import nn  # noqa: E402
+from rppg_tools import arch, nn  # noqa: E402
 from rppg_tools.blob import Graph  # noqa: E402
+from rppg_tools.core import ToolError  # noqa: E402
 from seeded import noise  # noqa: E402
 from test_arch import run, seeded  # noqa: E402
 
@@ -52,3 +53,23 @@ def test_streaming_c_equals_torch(name):
         got = np.array([streaming(x.movedim(0, -1).numpy()).item() for x in frames])
         error = np.abs(got - want) / np.ptp(want)
         assert error.max() < 2e-3 and error[20:].max() < 1e-4, (error.max(), error[20:].max())
+
+
+# ---- arch.graph: the network with its specification ------------------------------------------------------------
+
+def test_graph_of_a_classifier():
+    graph = arch.graph(seeded("CL+F"))
+    assert [x.shape for x in graph.inputs] == [(1, 18, 64, 1)] and [x.shape for x in graph.outputs] == [(1, 1, 1, 128)]
+    assert graph.spec["bpm_first"] + 127 * graph.spec["bpm_step"] == pytest.approx(125 - 85 / 256)
+    assert (graph.spec["frames"], graph.spec["hop"], graph.spec["fps"]) == (64, 10, 15)
+
+
+def test_graph_sizes_and_frames():
+    assert [x.shape for x in arch.graph(arch.build("student"), frames=20).inputs] == [(20, 36, 36, 3)]
+    graph = arch.graph(arch.build("FactorizePhys"), frames=8)
+    assert [x.shape for x in graph.inputs] == [(9, 72, 72, 3)] and (graph.spec["frames"], graph.spec["hop"]) == (9, 8)
+    assert [x.shape for x in arch.graph(arch.build("ME-rPPG"), fps=15).inputs] == [(1, 36, 36, 3)]
+    for name, options in (("TS-CAN", {"frames": 15}), ("PhysNet", {"frames": 6}), ("TS-CAN", {"size": 72}),
+                          ("rFaceNet", {"size": 72})):
+        with pytest.raises(ToolError, match="multiple|was built with"):
+            arch.graph(arch.build(name), **options)

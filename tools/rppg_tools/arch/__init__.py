@@ -1,5 +1,6 @@
 """Network architectures, in plain PyTorch: definitions of our own, written from the papers and checked against
-public checkpoints. `build("PhysNet")` makes one, `load(model, "file.pth")` fills it."""
+public checkpoints. `build("PhysNet")` makes one, `load(model, "file.pth")` fills it, `graph(model).write("file.rppg")`
+makes it a model of rppg_nn.h."""
 from ..core import ToolError
 from .attention import MTTSCAN, TSCAN, DeepPhys, EfficientPhys
 from .bigsmall import BigSmall
@@ -14,6 +15,7 @@ from .physformer import PhysFormer
 from .physmamba import PhysMamba
 from .physnet import PhysNet
 from .rfacenet import RFaceNet
+from .spec import graph
 from .student import Student
 
 NETWORKS = {"SE": SE, "CE": CE, "CL": CL, "CL+F": CLF, "DeepPhys": DeepPhys, "TS-CAN": TSCAN, "MTTS-CAN": MTTSCAN,

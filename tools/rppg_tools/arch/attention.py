@@ -5,6 +5,7 @@ from torch import nn
 
 from . import lowering
 from .blocks import attention_mask, shift_time
+from .spec import Spec
 
 
 def flat_size(size):
@@ -41,6 +42,7 @@ class DeepPhys(nn.Module):
     [N, 1], the pulse's derivative. In the subclasses N is a multiple of `depth` frames."""
     depth = 0   # frames per temporal shift; 0: none
     ends = ("",)  # name endings of the heads
+    spec = Spec("slope", "diff standard", 180, channels=6)
 
     def __init__(self, size=36):
         super().__init__()
@@ -101,6 +103,7 @@ class MTTSCAN(TSCAN):
 class EfficientPhys(nn.Module):
     """x [depth * n + 1, 3, size, size], standardised: one clip with one frame more than it gives values. The
     attention is taken from the motion branch itself. Out [depth * n, 1], the pulse's derivative."""
+    spec = Spec("slope", "standard", 180, extra=1)
 
     def __init__(self, size=36, depth=10):
         super().__init__()

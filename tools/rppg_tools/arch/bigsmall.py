@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from . import lowering
 from .blocks import shift_time
+from .spec import Spec
 
 BIG_SIZE, SMALL_SIZE, DEPTH, UNITS = 144, 9, 3, 12
 BIG = [(3, 32), (32, 32), (32, 32), (32, 64), (64, 64), (64, 64)]
@@ -17,6 +18,7 @@ TASKS = ("au", "bvp", "resp")
 class BigSmall(nn.Module):
     """big [N, 3, 144, 144], standardised, of which every third frame is read; small [N, 3, 9, 9], difference-
     normalised; N a multiple of 3. Out: action units [N, 12] (before their sigmoid), pulse [N, 1], breathing [N, 1]."""
+    spec = Spec("wave", "none", 180, size=0, source="raw", multiple=DEPTH)
 
     def __init__(self):
         super().__init__()
@@ -39,6 +41,10 @@ class BigSmall(nn.Module):
             small = F.relu(getattr(self, f"small_conv{k}")(shift_time(small, DEPTH, wrap=True)))
         flat = (torch.repeat_interleave(x, DEPTH, 0) + small).flatten(1)
         return tuple(getattr(self, f"{task}_fc2")(F.relu(getattr(self, f"{task}_fc1")(flat))) for task in TASKS)
+
+    @staticmethod
+    def input_shapes(frames):
+        return [(frames, BIG_SIZE, BIG_SIZE, 3), (frames, SMALL_SIZE, SMALL_SIZE, 3)]
 
     def lower(self, g, big, small):
         """big [T][144][144][3], small [T][9][9][3]"""

@@ -5,9 +5,12 @@ Five unpadded convolutions, two fully connected layers, and in CL+F three unpadd
 followed by ReLU and then batch norm, the order that the paper found better. SE gives a rate, the others
 a pseudo-spectrum over 128 classes, 40 to 125 bpm. CE and CL differ in their loss only. No checkpoint with known
 tensor names is public, so the names are ours."""
+import dataclasses
+
 from torch import nn
 
 from .lowering import dense_of_maps, emit
+from .spec import Spec
 
 CLASSES, LOWEST_BPM, HIGHEST_BPM = 128, 40.0, 125.0
 KERNELS = [(5, 11)] * 4 + [(2, 11)]
@@ -20,6 +23,8 @@ def class_bpm(index):
 
 class ColourNet(nn.Module):
     """outputs: 1 for a rate, CLASSES for a pseudo-spectrum; filters: with the three 1-D convolutions."""
+    spec = Spec("classes", "range", 64, hop=10, size=0, channels=18, fps=15.0, source="signals",
+                bpm=(class_bpm(0), class_bpm(1) - class_bpm(0)))
 
     def __init__(self, outputs=CLASSES, filters=False):
         super().__init__()
@@ -48,6 +53,9 @@ class ColourNet(nn.Module):
             x = x.squeeze(1)
         return x
 
+    def input_shapes(self, samples):
+        return [(1, self.spec.channels, samples, 1)]
+
     def lower(self, g, x):
         """x [1][18][64][1]"""
         x = emit(g, x, self.convs)
@@ -60,6 +68,8 @@ class ColourNet(nn.Module):
 
 
 class SE(ColourNet):
+    spec = dataclasses.replace(ColourNet.spec, task="rate", bpm=(0.0, 0.0))
+
     def __init__(self):
         super().__init__(outputs=1)
 

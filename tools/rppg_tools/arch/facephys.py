@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from .lowering import array, conv, dense
 from .merppg import lower_same, parts, same
+from .spec import Spec
 
 DIM, EPS, TAPS, USUAL_FPS = 32, 1e-5, 4, 30
 
@@ -159,6 +160,7 @@ class Block(nn.Module):
 
 class FacePhys(nn.Module):
     """step: x [N, 3, 36, 36] in 0..1 and the state -> ([N, 1], state). forward: a clip [N, T, 3, H, W] -> [N, T]."""
+    spec = Spec("wave", "unit", 1, size=36, streams=True)
 
     def __init__(self, size=36):
         super().__init__()

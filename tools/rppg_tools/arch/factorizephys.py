@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from .blocks import Named, conv_tanh_norm
 from .lowering import difference, emit, rows
+from .spec import Spec
 
 STEPS, EPS = 4, 1e-6
 
@@ -104,6 +105,7 @@ class FactorizePhys(nn.Module):
     """x [N, 3, frames + 1, 72, 72], raw. Out [N, frames], the pulse wave. fsam: with the attention, which training
     needs; the reference leaves it out when it runs (N must be 1 then: its minimum goes over the batch)."""
     optional = ("rppg_head.fsam.",)
+    spec = Spec("wave", "none", 160, extra=1)
 
     def __init__(self, fsam=False):
         super().__init__()

@@ -3,6 +3,7 @@ from torch import nn
 
 from .blocks import Named, conv_tanh_norm
 from .lowering import array, difference, emit, pad_time, rows
+from .spec import Spec
 
 
 def block(c_in, c_out, kernel, padding):
@@ -49,6 +50,7 @@ class Encoder(nn.Module):
 
 class IBVPNet(nn.Module):
     """x [N, 3, frames + 1, H, W], raw. Out [N, frames], the pulse wave."""
+    spec = Spec("wave", "none", 160, extra=1)
 
     def __init__(self, frames=160):
         super().__init__()

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from .blocks import BiMamba, attention_mask
 from .checkpoint import tensors_of
+from .spec import Spec
 
 STAGES = 4
 CODES = (2, 4, 8, 16)  # levels that the label quantiser of each stage has
@@ -64,6 +65,7 @@ class LQRPPG(nn.Module):
     without codebooks the value itself goes back."""
     states = 48
     optional = ("codebook_",)
+    spec = Spec("wave", "standard", 160, size=128)
 
     def __init__(self, frames=160, dim=64, codebooks=True):
         super().__init__()

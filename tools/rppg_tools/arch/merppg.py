@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from ..core import ToolError
 from .lowering import array, conv, dense
+from .spec import Spec
 
 HALF_LIFE_S = 160 / 30 / 2  # of the running mean and variance
 EPS, START_VARIANCE = 1e-6, 1e-5
@@ -171,6 +172,7 @@ class MERPPG(nn.Module):
     """step: x [N, 3, 36, 36] in 0..1 and the state -> ([N, 1], state). forward: a clip [N, T, 3, H, W] -> [N, T].
 
     taps: frames that the layers' temporal convolutions see; 4 in the published ONNX file, 12 in open-rppg's."""
+    spec = Spec("wave", "unit", 1, size=36, streams=True)
 
     def __init__(self, size=36, taps=4):
         super().__init__()

@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .blocks import CentralDifference, conv_bn
+from .spec import Spec
 
 DIM, FF_DIM, HEADS, LAYERS, THETA, SHARPNESS = 96, 144, 4, 12, 0.7, 2.0
 
@@ -78,6 +79,7 @@ def double_time(c_in, c_out):
 
 class PhysFormer(nn.Module):
     """x [N, 3, T, 128, 128], difference-normalised, T a multiple of 4. Out [N, T], the (differenced) pulse wave."""
+    spec = Spec("slope", "diff", 160, size=128, multiple=4)
 
     def __init__(self):
         super().__init__()

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .blocks import BiMamba, CentralDifference, conv_bn
+from .spec import Spec
 
 THETA, STATES = 0.5, 16
 
@@ -55,6 +56,7 @@ def double_time(c_in, c_out):
 
 class PhysMamba(nn.Module):
     """x [N, 3, T, H, W], difference-normalised, T a multiple of 4. Out [N, T], the (differenced) pulse wave."""
+    spec = Spec("slope", "diff", 128, size=128, multiple=4)
 
     def __init__(self):
         super().__init__()

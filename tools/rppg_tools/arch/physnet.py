@@ -3,6 +3,7 @@ from torch import nn
 
 from .blocks import conv_bn
 from .lowering import emit, rows
+from .spec import Spec
 
 WIDTHS = [32, 64] + [64] * 6
 HALVE_SPACE, HALVE_BOTH = (1, 2, 2), (2, 2, 2)
@@ -11,6 +12,7 @@ POOLS = {1: HALVE_SPACE, 3: HALVE_BOTH, 5: HALVE_BOTH, 7: HALVE_SPACE}  # poolin
 
 class PhysNet(nn.Module):
     """x [N, 3, T, H, W], difference-normalised; T a multiple of 4. Out [N, T], the (differenced) pulse wave."""
+    spec = Spec("slope", "diff", 128, multiple=4)
 
     def __init__(self):
         super().__init__()

@@ -11,8 +11,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..core import ToolError
 from .blocks import conv_bn
 from .lowering import conv, double, emit, rows
+from .spec import Spec
 
 WIDTHS = (16, 32, 64, 64)
 
@@ -47,6 +49,7 @@ class RFaceNet(nn.Module):
     """x [N, 3, T, H, W], temporally normalised, H and W multiples of 16, T of 4. Out [N, T], the pulse wave; in training
     mode also the identities' scores [N, identities]."""
     optional = ("classifier.",)
+    spec = Spec("wave", "diff", 64, size=128, multiple=4)
 
     def __init__(self, identities=0):
         super().__init__()
@@ -81,6 +84,8 @@ class RFaceNet(nn.Module):
 
     def lower(self, g, x):
         """x [T][H][W][3]"""
+        if x.shape[1] % 16 or x.shape[2] % 16:
+            raise ToolError(f"rFaceNet takes sizes that are a multiple of 16, not {x.shape[1]} x {x.shape[2]}")
         identity = g.reduce(x, "mean", (0,))
         for part in self.identity:
             identity = g.pool(emit(g, identity, part), "max", (1, 2, 2))

@@ -7,6 +7,7 @@ from torch import nn
 
 from . import lowering
 from .blocks import attention_mask, shift_time
+from .spec import Spec
 
 STAGES = [(3, 24), (24, 48), (48, 96)]  # channels in and out; every stage but the last halves the frame
 
@@ -14,6 +15,7 @@ STAGES = [(3, 24), (24, 48), (48, 96)]  # channels in and out; every stage but t
 class Student(nn.Module):
     """x [N, 3, size, size], difference-normalised, N a multiple of depth. Out [N, 1], the pulse's derivative. `features`
     gives the masked maps behind each stage, [N, C, H, W], for a teacher's to be compared with."""
+    spec = Spec("slope", "diff", 180, size=36)
 
     def __init__(self, depth=10, size=36):
         super().__init__()
