@@ -52,7 +52,7 @@ def test_equals_the_reference(name):
 # ---- real checkpoints, where the folder $RPPG_DATA has them ----------------------------------------------------
 
 def data(name):
-    folder = pathlib.Path(os.environ.get("RPPG_DATA", "data")) / "models" / name
+    folder = pathlib.Path(os.environ.get("RPPG_DATA", HERE.parents[2] / "shared" / "data")) / "models" / name
     if not folder.is_dir():
         pytest.skip(f"no {folder}: set RPPG_DATA")
     return folder

@@ -124,3 +124,21 @@ class BiMamba(nn.Module):
         x, gate = self.in_proj(x).chunk(2, -1)
         back = self.scan(x.flip(1), gate.flip(1), "_b").flip(1)
         return self.out_proj(self.scan(x, gate, "") + back)
+
+    def lower(self, g, x):
+        """x [1][1][L][dim]"""
+        both = lowering.dense(g, x, self.in_proj)
+        length, inner = x.shape[2], both.shape[3] // 2
+        x, gate = (g.slice(both, (0, 0, 0, k * inner), (1, 1, length, inner)) for k in range(2))
+        ways = []
+        for end in ("", "_b"):
+            conv, x_proj, dt_proj, a, d = self.direction(end)
+            taps = conv.kernel_size[0]
+            weight = lowering.array(conv.weight)[..., ::-1] if end else lowering.array(conv.weight)
+            u = g.conv(x, weight, lowering.array(conv.bias), pad=(0, 0, 0 if end else taps - 1), groups=inner,
+                       act="silu", out=(1, 1, length))
+            mixed = lowering.dense(g, u, x_proj)  # step, B, C
+            step = g.slice(mixed, (0, 0, 0, 0), (1, 1, length, self.rank))
+            ways.append(g.scan(u, lowering.dense(g, step, dt_proj, "softplus"), mixed, mixed, lowering.array(a),
+                               lowering.array(d), at=(0, 0, self.rank, self.rank + self.states), reverse=bool(end)))
+        return lowering.dense(g, g.binary("mul", g.binary("add", *ways), g.act(gate, "silu")), self.out_proj)

@@ -6,6 +6,8 @@ from torch.nn import functional as F
 
 from .blocks import BiMamba, attention_mask
 from .checkpoint import tensors_of
+from .lowering import array, conv, difference, emit, rows
+from .lowering import attention_mask as lower_mask
 from .spec import Spec
 
 STAGES = 4
@@ -14,6 +16,10 @@ CODES = (2, 4, 8, 16)  # levels that the label quantiser of each stage has
 
 def stem(c_in, c_out, stride):
     return nn.Sequential(nn.Conv2d(c_in, c_out, 7, stride, 3), nn.BatchNorm2d(c_out), nn.ReLU(), nn.MaxPool2d(2))
+
+
+def conv_of_twice(g, x, layer):
+    return conv(g, x, layer, weight=0.5 * array(layer.weight))
 
 
 class FusionStem(nn.Module):
@@ -34,6 +40,16 @@ class FusionStem(nn.Module):
         mixed = 0.5 * self.stem11(x.flatten(0, 1)) + 0.5 * motion
         return 0.5 * self.stem21(mixed) + 0.5 * self.stem22(motion)
 
+    def lower(self, g, x):
+        """x [T][H][W][3]. Gives twice what forward gives: the halves sit in the next layers' weights."""
+        frames, frame = x.shape[0], (1, *x.shape[1:])
+        first, last = g.slice(x, (0, 0, 0, 0), frame), g.slice(x, (frames - 1, 0, 0, 0), frame)
+        step = difference(g, g.concat([first, first, x, g.concat([last, last], 0)], 0))
+        steps = g.concat([g.slice(step, (k, 0, 0, 0), x.shape) for k in range(4)])
+        motion = emit(g, steps, self.stem12)
+        mixed = conv_of_twice(g, g.binary("add", emit(g, x, self.stem11), motion), self.stem21[0])
+        return g.binary("add", emit(g, mixed, self.stem21[1:]), emit(g, motion, self.stem22))
+
 
 class MambaBlock(nn.Module):
     def __init__(self, dim, states):
@@ -43,6 +59,9 @@ class MambaBlock(nn.Module):
 
     def forward(self, x):
         return x + self.mamba(self.x_norm(x))
+
+    def lower(self, g, x):
+        return g.binary("add", x, self.mamba.lower(g, emit(g, x, self.x_norm)))
 
 
 class Predictor(nn.Module):
@@ -105,3 +124,20 @@ class LQRPPG(nn.Module):
             added = added + getattr(self, f"mamba{k}_scalar_projection")(token).transpose(1, 2)
             x = x + added
         return self.rppg_predictor(x.transpose(1, 2)).flatten(1)
+
+    def lower(self, g, x):
+        """x [T][H][W][3]"""
+        frames = x.shape[0]
+        x = emit(g, conv_of_twice(g, self.Fusion_Stem.lower(g, x), self.stem3[0]), self.stem3[1:])
+        x = rows(g, g.reduce(g.binary("mul", x, lower_mask(g, g.act(x, "sigmoid"))), "mean", (1, 2)))
+        x, added = g.binary("add", x, array(self.position_embedding)[:, :frames]), None
+        for k in range(1, STAGES + 1):
+            x = emit(g, x, getattr(self, f"mamba_{k}"))
+            token = emit(g, x, getattr(self, f"mamba{k}_token_head"))
+            if self.codebooks:
+                token = g.codebook(token, array(getattr(self, f"codebook_{k}")))
+            back = emit(g, token, getattr(self, f"mamba{k}_scalar_projection"))
+            added = g.binary("add", added, back) if added else back
+            x = g.binary("add", x, added)
+        x = emit(g, x, self.rppg_predictor.time_feature_extractor)
+        return g.reshape(emit(g, x, self.rppg_predictor.last_conv), (1, 1, frames, 1))

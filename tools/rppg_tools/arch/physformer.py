@@ -4,6 +4,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .blocks import CentralDifference, conv_bn
+from .lowering import emit, rows
 from .spec import Spec
 
 DIM, FF_DIM, HEADS, LAYERS, THETA, SHARPNESS = 96, 144, 4, 12, 0.7, 2.0
@@ -27,6 +28,9 @@ class SelfAttention(nn.Module):
         scores = drop(F.softmax(q @ k.mT / SHARPNESS, -1))
         return (scores @ v).transpose(1, 2).flatten(2)
 
+    def lower(self, g, x):
+        return g.attention(*(emit(g, x, p) for p in (self.proj_q, self.proj_k, self.proj_v)), HEADS, 1 / SHARPNESS)
+
 
 class FeedForward(nn.Module):
     def __init__(self):
@@ -37,6 +41,9 @@ class FeedForward(nn.Module):
 
     def forward(self, x):
         return self.fc2(self.STConv(self.fc1(x)))
+
+    def lower(self, g, x):
+        return emit(g, emit(g, emit(g, x, self.fc1), self.STConv), self.fc2)
 
 
 class Block(nn.Module):
@@ -57,6 +64,11 @@ class Block(nn.Module):
         x = x + self.drop(self.proj(self.attn(self.grid(self.norm1(x)), self.drop)))
         return x + self.drop(self.pwff(self.grid(self.norm2(x))).flatten(2).mT)
 
+    def lower(self, g, x):
+        """x [T][4][4][DIM], as all tokens are here"""
+        x = g.binary("add", x, emit(g, self.attn.lower(g, emit(g, x, self.norm1)), self.proj))
+        return g.binary("add", x, self.pwff.lower(g, emit(g, x, self.norm2)))
+
 
 class Blocks(nn.Module):
     def __init__(self):
@@ -67,6 +79,9 @@ class Blocks(nn.Module):
         for block in self.blocks:
             x = block(x)
         return x
+
+    def lower(self, g, x):
+        return emit(g, x, self.blocks)
 
 
 def stem(c_in, c_out, kernel, padding):
@@ -96,3 +111,10 @@ class PhysFormer(nn.Module):
         x = self.transformer3(self.transformer2(self.transformer1(x)))
         x = self.upsample2(self.upsample(Block.grid(x)))
         return self.ConvBlockLast(x.mean((3, 4))).flatten(1)
+
+    def lower(self, g, x):
+        """x [T][128][128][3]"""
+        for part in (self.Stem0, self.Stem1, self.Stem2, self.patch_embedding, self.transformer1, self.transformer2,
+                     self.transformer3, self.upsample, self.upsample2):
+            x = emit(g, x, part)
+        return emit(g, rows(g, g.reduce(x, "mean", (1, 2))), self.ConvBlockLast)

@@ -5,6 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .blocks import BiMamba, CentralDifference, conv_bn
+from .lowering import emit, rows
 from .spec import Spec
 
 THETA, STATES = 0.5, 16
@@ -22,6 +23,11 @@ class MambaLayer(nn.Module):
         tokens = x.flatten(2).mT
         return self.norm2(tokens + self.mamba(self.norm1(tokens))).mT.reshape(x.shape)
 
+    def lower(self, g, x):
+        shape, tokens = x.shape, g.reshape(x, (1, 1, x.size // x.shape[3], x.shape[3]))
+        tokens = g.binary("add", tokens, self.mamba.lower(g, emit(g, tokens, self.norm1)))
+        return g.reshape(emit(g, tokens, self.norm2), shape)
+
 
 class ChannelAttention(nn.Module):
     def __init__(self, channels):
@@ -33,6 +39,10 @@ class ChannelAttention(nn.Module):
         mean, peak = (self.fc(pool(x, 1)) for pool in (F.adaptive_avg_pool3d, F.adaptive_max_pool3d))
         return x * torch.sigmoid(mean + peak)
 
+    def lower(self, g, x):
+        mean, peak = (emit(g, g.reduce(x, kind, (0, 1, 2)), self.fc) for kind in ("mean", "max"))
+        return g.binary("mul", x, g.binary("add", mean, peak, "sigmoid"))
+
 
 class Lateral(nn.Module):
     """The fast stream into the slow one, at half its rate"""
@@ -43,6 +53,9 @@ class Lateral(nn.Module):
 
     def forward(self, slow, fast):
         return slow + self.conv(fast)
+
+    def lower(self, g, slow, fast):
+        return g.binary("add", slow, emit(g, fast, self.conv))
 
 
 def block(channels):
@@ -83,3 +96,15 @@ class PhysMamba(nn.Module):
         fast = self.drop2(self.ConvBlock6(self.Block6(fast)))
         x = self.upsample2(torch.cat([fast, slow], 1))
         return self.ConvBlockLast(x.mean((3, 4), keepdim=True)).flatten(1)
+
+    def lower(self, g, x):
+        """x [T][H][W][3]"""
+        for part in (self.ConvBlock1, self.pool, self.ConvBlock2, self.ConvBlock3, self.pool):
+            x = emit(g, x, part)
+        slow, fast = emit(g, x, self.ConvBlock4), emit(g, x, self.ConvBlock5)
+        for slow_block, fast_block, fuse in ((self.Block1, self.Block4, self.fuse_1), (self.Block2, self.Block5, self.fuse_2)):
+            slow, fast = emit(g, emit(g, slow, slow_block), self.pool), emit(g, emit(g, fast, fast_block), self.pool)
+            slow = fuse.lower(g, slow, fast)
+        slow, fast = emit(g, emit(g, slow, self.Block3), self.upsample1), emit(g, emit(g, fast, self.Block6), self.ConvBlock6)
+        x = emit(g, g.concat([fast, slow]), self.upsample2)
+        return rows(g, emit(g, g.reduce(x, "mean", (1, 2)), self.ConvBlockLast))
