@@ -131,3 +131,41 @@ def test_training_only_parts_may_be_left_out():
     full, plain = seeded("FactorizePhys FSAM"), arch.build("FactorizePhys")
     arch.load(plain, full.state_dict())
     assert torch.equal(plain.rppg_head.final_layer[2].weight, full.rppg_head.final_layer[2].weight)
+
+
+# ---- training ---------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("name", ["CL+F", "TS-CAN", "EfficientPhys", "PhysNet", "FactorizePhys FSAM", "PhysMamba", "LQ-rPPG",
+                                  "student", "rFaceNet"])
+def test_every_parameter_learns(name):
+    case = CASES[name]
+    torch.manual_seed(1)
+    model = fill(arch.build(case.network, **case.options, **({"identities": 3} if name == "rFaceNet" else {}))).train()
+    out = model(*case.inputs())
+    loss = sum((part - part.mean()).pow(2).sum() + part.sum() for part in (out if isinstance(out, tuple) else (out,)))
+    loss.backward()
+    # what a batch norm or a softmax over one codebook takes away again has no slope: biases before batch norm
+    silent = [n for n, p in model.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
+    assert not silent
+    still = [n for n, p in model.named_parameters() if p.dim() > 1 and not p.grad.abs().max() > 0]
+    assert not still
+
+
+def test_rfacenet_branches():
+    model = arch.build("rFaceNet", identities=3).train()
+    pulse, identity = model(noise(2, 3, 8, 32, 32))
+    assert pulse.shape == (2, 8) and identity.shape == (2, 3)
+    model.eval()
+    with torch.no_grad():
+        x = noise(1, 3, 8, 32, 32)
+        steady = model(x)
+        model.combine.alpha.zero_()
+        assert not torch.allclose(steady, model(x)), "the identity branch tells the pulse branch something"
+    assert model(x).shape == (1, 8), "no identities where nothing is learnt"
+
+
+def test_student_is_small_and_shows_its_features():
+    model = arch.build("student", depth=4)
+    assert arch.parameters(model) <= 230_000
+    maps = model.features(noise(4, 3, 36, 36))
+    assert [tuple(m.shape) for m in maps] == [(4, 24, 36, 36), (4, 48, 18, 18), (4, 96, 9, 9)]
