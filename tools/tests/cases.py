@@ -33,6 +33,7 @@ CASES = {
     "LQ-rPPG": Case("LQ-rPPG", [(1, 3, 24, 32, 32)], 405_453),
     "LQ-rPPG trained": Case("LQ-rPPG", [(1, 3, 160, 32, 32)], 405_453),
     "ME-rPPG": Case("ME-rPPG", [(1, 3, 3, 36, 36)], 580_333),
+    "FacePhys": Case("FacePhys", [(1, 3, 3, 36, 36)], 720_913),
     "rFaceNet": Case("rFaceNet", [(1, 3, 8, 32, 32)], 616_195),
     "student": Case("student", [(8, 3, 36, 36)], 171_940, {"depth": 4}),
     "ME-rPPG 12 taps": Case("ME-rPPG", [(1, 3, 3, 36, 36)], 604_909, {"taps": 12}),

@@ -14,7 +14,7 @@ def fill(model, seed=0):
             continue
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         normal = rng.standard_normal(tuple(tensor.shape))
-        if name.endswith("running_var"):
+        if name.endswith(("running_var", ".rate")):
             value = rng.uniform(0.5, 1.5, tuple(tensor.shape))
         elif name.endswith("_log"):
             value = np.log(1 + rng.uniform(0, 15, tuple(tensor.shape)))

@@ -22,6 +22,9 @@ CODE_SEED = 5  # as in golden/make_arch.py
 def seeded(name):
     case = CASES[name]
     model = fill(arch.build(case.network, **case.options))
+    if name == "FacePhys":  # its steps are exponentials: large random weights leave float32's range
+        for parameter in (p for n, p in model.named_parameters() if ".in_proj" in n and p.shape[0] > 32):
+            parameter.data *= 0.1
     if name == "LQ-rPPG":
         model.load_codebooks([{"quantizer.embeddings.weight": noise(2 ** k, 1, seed=CODE_SEED + k)} for k in range(1, 5)])
     return model
@@ -144,9 +147,9 @@ def test_every_parameter_learns(name):
     out = model(*case.inputs())
     loss = sum((part - part.mean()).pow(2).sum() + part.sum() for part in (out if isinstance(out, tuple) else (out,)))
     loss.backward()
-    # what a batch norm or a softmax over one codebook takes away again has no slope: biases before batch norm
     silent = [n for n, p in model.named_parameters() if p.grad is None or not torch.isfinite(p.grad).all()]
     assert not silent
+    # vectors may stay: what a batch norm behind them takes away again has no slope
     still = [n for n, p in model.named_parameters() if p.dim() > 1 and not p.grad.abs().max() > 0]
     assert not still
 

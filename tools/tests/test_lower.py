@@ -12,6 +12,9 @@ from seeded import noise  # noqa: E402
 from test_arch import data, onnx_state, run, seeded  # noqa: E402
 
 
+STREAMS = [n for n in CASES if n.startswith(("ME-", "FacePhys"))]
+
+
 def to_graph(x):
     """[N, C, T, H, W] of one clip, or [T, C, H, W] of frames, to [T][H][W][C]"""
     x = x[0] if x.dim() == 5 else x.movedim(0, 1)
@@ -26,21 +29,24 @@ def in_c(model, inputs, **options):
     return nn.Model(graph.pack())
 
 
-@pytest.mark.parametrize("name", [n for n in CASES if not n.startswith("ME-") and not n.endswith("trained")])
+@pytest.mark.parametrize("name", [n for n in CASES if n not in STREAMS and not n.endswith("trained")])
 def test_c_equals_torch(name):
     model, given = seeded(name), CASES[name].inputs()
     if name in ("SE", "CE", "CL", "CL+F"):
         given = [x[:1] for x in given]
+    single = run(model, given)
     want = run(model.double(), [x.double() for x in given])
     inputs = [to_graph(x) for x in given]
     out = in_c(model, inputs)(*inputs)
     got = np.concatenate([x.ravel() for x in (out if isinstance(out, list) else [out])])
     assert got.shape == want.shape
     scale = np.ptp(want) if len(want) > 1 else abs(want[0])
-    assert np.abs(got - want).max() < 1e-4 * scale, f"{np.abs(got - want).max() / scale:.2g} of the range"
+    error, in_torch = (np.abs(x - want).max() / scale for x in (got, single))
+    # The wider bound is for PhysMamba, whose random weights magnify rounding: PyTorch's float32 is 5e-5 off itself.
+    assert error < max(1e-4, 4 * in_torch), f"{error:.2g} of the range, PyTorch in float32 {in_torch:.2g}"
 
 
-@pytest.mark.parametrize("name", [n for n in CASES if n.startswith("ME-")])
+@pytest.mark.parametrize("name", STREAMS)
 def test_streaming_c_equals_torch(name):
     """Frame by frame. The running variance begins near zero and magnifies rounding, in float32 in PyTorch as well: the
     first 20 frames have a wider bound."""
@@ -89,7 +95,6 @@ def test_graph_sizes_and_frames():
     graph = arch.graph(arch.build("FactorizePhys"), frames=8)
     assert [x.shape for x in graph.inputs] == [(9, 72, 72, 3)] and (graph.spec["frames"], graph.spec["hop"]) == (9, 8)
     assert [x.shape for x in arch.graph(arch.build("ME-rPPG"), fps=15).inputs] == [(1, 36, 36, 3)]
-    for name, options in (("TS-CAN", {"frames": 15}), ("PhysNet", {"frames": 6}), ("TS-CAN", {"size": 72}),
-                          ("rFaceNet", {"size": 72})):
+    for name, options in (("TS-CAN", {"frames": 15}), ("PhysNet", {"frames": 6}), ("TS-CAN", {"size": 72})):
         with pytest.raises(ToolError, match="multiple|was built with"):
             arch.graph(arch.build(name), **options)

@@ -23,7 +23,7 @@ def lower_branch(g, x, model, branch, k):
 
 
 def lower_mask(g, x, gate):
-    return lowering.attention_mask(g, lowering.conv(g, x, gate, "sigmoid"))
+    return g.attention_mask(lowering.conv(g, x, gate, "sigmoid"))
 
 
 def lower_head(g, x, model, end=""):
@@ -80,7 +80,7 @@ class DeepPhys(nn.Module):
         for first, second, gate in (
                 (1, 2, self.apperance_att_conv1), (3, 4, self.apperance_att_conv2)):
             for k in (first, second):
-                motion = lowering.shift_time(g, motion, self.depth) if self.depth else motion
+                motion = g.shift_time(motion, self.depth) if self.depth else motion
                 motion = lower_branch(g, motion, self, "motion", k)
                 still = lower_branch(g, still, self, "apperance", k)
             motion = lowering.emit(g, g.binary("mul", motion, lower_mask(g, still, gate)), self.pool)
@@ -127,10 +127,10 @@ class EfficientPhys(nn.Module):
 
     def lower(self, g, x):
         """x [T + 1][size][size][3]"""
-        x = lowering.batch_norm(g, lowering.difference(g, x), self.batch_norm)
+        x = lowering.batch_norm(g, g.diff(x), self.batch_norm)
         for first, second, gate in (
                 (1, 2, self.apperance_att_conv1), (3, 4, self.apperance_att_conv2)):
             for k in (first, second):
-                x = lower_branch(g, lowering.shift_time(g, x, self.depth), self, "motion", k)
+                x = lower_branch(g, g.shift_time(x, self.depth), self, "motion", k)
             x = lowering.emit(g, g.binary("mul", x, lower_mask(g, x, gate)), self.pool)
         return lower_head(g, x, self)

@@ -55,7 +55,7 @@ class BigSmall(nn.Module):
             if k in BIG_POOLS:
                 x = g.pool(x, "avg", (1, BIG_POOLS[k], BIG_POOLS[k]))
         for k in range(1, len(SMALL) + 1):
-            small = lowering.shift_time(g, small, DEPTH, wrap=True)
+            small = g.shift_time(small, DEPTH, wrap=True)
             small = lowering.conv(g, small, getattr(self, f"small_conv{k}"), "relu")
         grouped = g.reshape(small, (frames, DEPTH, small.size // small.shape[0] // 64, 64))
         x = g.binary("add", grouped, g.reshape(x, (frames, 1, *grouped.shape[2:])))

@@ -140,5 +140,5 @@ class BiMamba(nn.Module):
             mixed = lowering.dense(g, u, x_proj)  # step, B, C
             step = g.slice(mixed, (0, 0, 0, 0), (1, 1, length, self.rank))
             ways.append(g.scan(u, lowering.dense(g, step, dt_proj, "softplus"), mixed, mixed, lowering.array(a),
-                               lowering.array(d), at=(0, 0, self.rank, self.rank + self.states), reverse=bool(end)))
+                               lowering.array(d), first=(0, 0, self.rank, self.rank + self.states), backward=bool(end)))
         return lowering.dense(g, g.binary("mul", g.binary("add", *ways), g.act(gate, "silu")), self.out_proj)

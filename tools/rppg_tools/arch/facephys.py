@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .lowering import array, conv, dense
+from .lowering import array, dense
 from .merppg import lower_same, parts, same
 from .spec import Spec
 
@@ -30,16 +30,7 @@ class RunningNorm(nn.Module):
         return (x - mean) * torch.rsqrt(square + EPS) * self.weight + self.bias, [mean, square]
 
     def lower(self, g, x, dt):
-        """With d = x - old mean: x - new mean = keep * d."""
-        mean, square = g.state(x.shape), g.state(x.shape)
-        new = dt * array(self.rate)
-        d = g.binary("sub", x, mean)
-        left = g.binary("mul", d, 1 - new)
-        new_square = g.binary("add", g.binary("mul", square, 1 - new), g.binary("mul", g.act(left, "square"), new))
-        g.store(g.binary("add", mean, g.binary("mul", d, new)), mean)
-        g.store(new_square, square)
-        x = g.binary("div", left, g.act(g.binary("add", new_square, EPS), "sqrt"))
-        return g.affine(x, array(self.weight), array(self.bias))
+        return g.affine(g.ema(x, dt * array(self.rate), EPS), array(self.weight), array(self.bias))
 
 
 class ComplexMamba(nn.Module):
@@ -82,34 +73,15 @@ class ComplexMamba(nn.Module):
 
     def lower(self, g, x, dt):
         """x [1][1][1][dim]"""
-        bias = np.concatenate([np.zeros(2 * self.inner + self.width), array(self.dt_bias)])
+        bias = np.concatenate([np.zeros(2 * self.inner + self.width), array(self.dt_bias) + np.log(dt * USUAL_FPS)])
         x = g.dense(x, array(self.in_proj.weight), bias)
         gate, mixed, step = parts(g, x, 2 * self.inner, self.width, self.heads)
-        window = g.state((1, 1, TAPS, self.width))
-        later = g.concat([g.slice(window, (0, 0, 1, 0), (1, 1, TAPS - 1, self.width)), mixed], 2)
-        g.store(later, window)
-        x, b, c = parts(g, conv(g, later, self.conv, "relu6"), self.inner, self.states, self.states)
-        each = self.inner // self.heads
-        per_head, per_row = (1, self.heads, 1, 1), (1, self.heads, each, 1)
-        step = g.act(step, "exp")
-        decay = g.affine(step, -dt * USUAL_FPS * np.exp(array(self.A_log)), np.zeros(self.heads), "exp")
-        angle = g.affine(step, dt * USUAL_FPS * array(self.A_turn), np.zeros(self.heads))
-        cos, sin = (g.reshape(g.binary("mul", decay, f), per_head) for f in lower_cos_sin(g, angle))
-        x = g.reshape(x, per_row)
-        drive = g.binary("mul", x, g.reshape(g.binary("mul", step, dt * USUAL_FPS), per_head))
-        real, turned = (g.state((1, self.heads, each, self.states)) for _ in range(2))
-        wide = g.binary("mul", g.binary("add", g.binary("mul", real, 0.0), drive), b)  # drive times b, outer
-        news = (g.binary("add", g.binary("sub", g.binary("mul", real, cos), g.binary("mul", turned, sin)), wide),
-                g.binary("add", g.binary("mul", real, sin), g.binary("mul", turned, cos)))
-        y = []
-        for new, state in zip(news, (real, turned)):
-            g.store(new, state)
-            y.append(g.reduce(g.binary("mul", new, c), "sum", (3,)))
-        y[0] = g.binary("add", y[0], g.binary("mul", x, array(self.D)[:, 0].reshape(per_head)))
-        y = g.concat([g.reshape(part, (1, self.heads, 1, each)) for part in y], 2)
-        y = g.binary("mul", g.reshape(y, gate.shape), g.act(gate, "relu6"))
-        power = g.binary("add", g.reduce(g.act(y, "square"), "mean", (3,)), EPS)
-        return g.dense(g.binary("div", y, g.act(power, "sqrt")), array(self.out_proj.weight) * array(self.norm))
+        mixed = g.causal(mixed, array(self.conv.weight), array(self.conv.bias), act="relu6")
+        decay, turn = (v[:, None] for v in (-np.exp(array(self.A_log)), array(self.A_turn)))
+        y = g.scan(mixed, g.act(step, "exp"), mixed, mixed, decay, array(self.D)[:, 0], self.states, self.inner,
+                   first=(0, 0, self.inner, self.inner + self.states), imaginary=turn,
+                   state=g.scan_state(self.inner, self.states, imaginary=True))
+        return dense(g, g.rms_norm(y, array(self.norm), EPS, gate, "relu6"), self.out_proj)
 
 
 class Layer(nn.Module):

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .blocks import Named, conv_tanh_norm
-from .lowering import difference, emit, rows
+from .lowering import emit, rows
 from .spec import Spec
 
 STEPS, EPS = 4, 1e-6
@@ -29,25 +29,6 @@ def rank_one(x):
     return base @ new_coef()
 
 
-def lower_rank_one(g, x):
-    """x [1][1][frames][features]"""
-    t, n = x.shape[2:]
-
-    def over(product, axis, other):
-        """sum of x * product along an axis, over other * (sum of product squared) + EPS; times other"""
-        top = g.reduce(g.binary("mul", x, product), "sum", (axis,))
-        power = g.reduce(g.act(product, "square"), "sum", (2, 3))
-        return g.binary("mul", other, g.binary("div", top, g.binary("add", g.binary("mul", other, power), EPS)))
-    zero_base = g.binary("mul", g.slice(x, (0, 0, 0, 0), (1, 1, t, 1)), 0.0)
-    zero_coef = g.binary("mul", g.slice(x, (0, 0, 0, 0), (1, 1, 1, n)), 0.0)
-    base, coef = g.binary("add", zero_base, t ** -0.5), g.binary("add", zero_coef, 1.0)
-    for _ in range(STEPS):
-        coef = over(base, 2, coef)
-        base = over(coef, 3, base)
-    coef = over(base, 2, coef)
-    return g.binary("mul", g.binary("add", g.binary("mul", x, 0.0), base), coef)
-
-
 class Attention(nn.Module):
     """What all features have in common over time, as a map: x [N, C, T, H, W] >= 0."""
 
@@ -68,7 +49,7 @@ class Attention(nn.Module):
     def lower(self, g, x):
         x = emit(g, x, self.pre_conv_block)
         t, h, w, c = x.shape
-        flat = lower_rank_one(g, g.reshape(g.permute(x, (3, 0, 1, 2)), (1, 1, t, h * w * c)))
+        flat = g.nmf(g.reshape(g.permute(x, (3, 0, 1, 2)), (1, 1, t, h * w * c)), STEPS, EPS)
         x = g.permute(g.reshape(flat, (c, t, h, w)), (1, 2, 3, 0))
         conv, last = self.post_conv_block
         return emit(g, g.act(emit(g, x, conv), "relu"), last)
@@ -121,5 +102,5 @@ class FactorizePhys(nn.Module):
 
     def lower(self, g, x):
         """x [frames + 1][72][72][3]"""
-        x = emit(g, emit(g, difference(g, x), self.norm), self.rppg_feature_extractor)
+        x = emit(g, emit(g, g.diff(x), self.norm), self.rppg_feature_extractor)
         return rows(g, self.rppg_head.lower(g, x))

@@ -2,7 +2,7 @@
 from torch import nn
 
 from .blocks import Named, conv_tanh_norm
-from .lowering import array, difference, emit, pad_time, rows
+from .lowering import array, emit, pad_time, rows
 from .spec import Spec
 
 
@@ -64,4 +64,4 @@ class IBVPNet(nn.Module):
 
     def lower(self, g, x):
         """x [frames + 1][H][W][3]"""
-        return rows(g, emit(g, emit(g, difference(g, x), self.norm), self.ibvpnet))
+        return rows(g, emit(g, emit(g, g.diff(x), self.norm), self.ibvpnet))

@@ -6,8 +6,7 @@ from torch.nn import functional as F
 
 from .blocks import BiMamba, attention_mask
 from .checkpoint import tensors_of
-from .lowering import array, conv, difference, emit, rows
-from .lowering import attention_mask as lower_mask
+from .lowering import array, conv, emit, rows
 from .spec import Spec
 
 STAGES = 4
@@ -44,7 +43,7 @@ class FusionStem(nn.Module):
         """x [T][H][W][3]. Gives twice what forward gives: the halves sit in the next layers' weights."""
         frames, frame = x.shape[0], (1, *x.shape[1:])
         first, last = g.slice(x, (0, 0, 0, 0), frame), g.slice(x, (frames - 1, 0, 0, 0), frame)
-        step = difference(g, g.concat([first, first, x, g.concat([last, last], 0)], 0))
+        step = g.diff(g.concat([first, first, x, g.concat([last, last], 0)], 0))
         steps = g.concat([g.slice(step, (k, 0, 0, 0), x.shape) for k in range(4)])
         motion = emit(g, steps, self.stem12)
         mixed = conv_of_twice(g, g.binary("add", emit(g, x, self.stem11), motion), self.stem21[0])
@@ -129,7 +128,7 @@ class LQRPPG(nn.Module):
         """x [T][H][W][3]"""
         frames = x.shape[0]
         x = emit(g, conv_of_twice(g, self.Fusion_Stem.lower(g, x), self.stem3[0]), self.stem3[1:])
-        x = rows(g, g.reduce(g.binary("mul", x, lower_mask(g, g.act(x, "sigmoid"))), "mean", (1, 2)))
+        x = rows(g, g.reduce(g.binary("mul", x, g.attention_mask(g.act(x, "sigmoid"))), "mean", (1, 2)))
         x, added = g.binary("add", x, array(self.position_embedding)[:, :frames]), None
         for k in range(1, STAGES + 1):
             x = emit(g, x, getattr(self, f"mamba_{k}"))

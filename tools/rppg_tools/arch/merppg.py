@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..core import ToolError
-from .lowering import array, conv, dense
+from .lowering import array, dense
 from .spec import Spec
 
 HALF_LIFE_S = 160 / 30 / 2  # of the running mean and variance
@@ -46,17 +46,6 @@ def normalise(x, state, keep):
     mean = (1 - keep) * x + keep * state[0]
     square = (1 - keep) * (x - state[0]) ** 2 + keep * state[1]
     return torch.tanh((x - mean) / (square + EPS).sqrt() / 3) * 3, [mean, square]
-
-
-def lower_normalise(g, x, keep):
-    """With d = x - old mean: x - new mean = keep * d."""
-    mean, square = g.state(x.shape), g.state(x.shape, np.full(x.shape, START_VARIANCE))
-    d = g.binary("sub", x, mean)
-    new_square = g.binary("add", g.binary("mul", square, keep), g.binary("mul", g.act(d, "square"), 1 - keep))
-    g.store(g.binary("add", mean, g.binary("mul", d, 1 - keep)), mean)
-    g.store(new_square, square)
-    d = g.binary("div", d, g.act(g.binary("add", new_square, EPS), "sqrt"))
-    return g.binary("mul", g.act(g.binary("mul", d, keep / 3), "tanh"), 3.0)
 
 
 class Mamba2(nn.Module):
@@ -98,27 +87,11 @@ class Mamba2(nn.Module):
         """x [1][1][1][dim]"""
         width = self.inner + 2 * STATES
         bias = np.concatenate([np.zeros(self.inner + width), array(self.dt_bias)])
-        x = g.dense(x, array(self.in_proj.weight), bias)
-        gate, mixed, step = parts(g, x, self.inner, width, self.heads)
-        window = g.state((1, 1, self.taps, width))
-        later = g.slice(window, (0, 0, 1, 0), (1, 1, self.taps - 1, width))
-        later = g.concat([later, mixed], 2)
-        g.store(later, window)
-        x, b, c = parts(g, conv(g, later, self.conv, "silu"), self.inner, STATES, STATES)
-        per_head, per_row = (1, self.heads, 1, 1), (1, self.heads, HEAD, 1)
-        step = g.act(step, "softplus")
-        decay = g.reshape(g.affine(step, -np.exp(array(self.A_log)), np.zeros(self.heads), "exp"), per_head)
-        x = g.reshape(x, per_row)
-        memory = g.state((1, self.heads, HEAD, STATES))
-        drive = g.binary("mul", x, g.reshape(step, per_head))
-        drive = g.binary("mul", g.binary("add", g.binary("mul", memory, 0.0), drive), b)  # drive times b, outer
-        new_memory = g.binary("add", g.binary("mul", memory, decay), drive)
-        g.store(new_memory, memory)
-        y = g.reduce(g.binary("mul", new_memory, c), "sum", (3,))
-        y = g.binary("add", y, g.binary("mul", x, array(self.D).reshape(per_head)))
-        y = g.binary("mul", g.reshape(y, gate.shape), g.act(gate, "silu"))
-        power = g.binary("add", g.reduce(g.act(y, "square"), "mean", (3,)), 1e-5)
-        return g.dense(g.binary("div", y, g.act(power, "sqrt")), array(self.out_proj.weight) * array(self.norm))
+        gate, mixed, step = parts(g, g.dense(x, array(self.in_proj.weight), bias), self.inner, width, self.heads)
+        mixed = g.causal(mixed, array(self.conv.weight), array(self.conv.bias), act="silu")
+        y = g.scan(mixed, g.act(step, "softplus"), mixed, mixed, -np.exp(array(self.A_log))[:, None], array(self.D), STATES,
+                   self.inner, first=(0, 0, self.inner, self.inner + STATES), state=g.scan_state(self.inner, STATES))
+        return dense(g, g.rms_norm(y, array(self.norm), 1e-5, gate), self.out_proj)
 
 
 class Layer(nn.Module):
@@ -140,7 +113,7 @@ class Layer(nn.Module):
         return F.relu(same(x, self.conv2)), moments + memory
 
     def lower(self, g, x, keep):
-        x = lower_normalise(g, x, keep)
+        x = g.ema(x, 1 - keep, EPS, bound=3.0, deviation_before=True, begins=(0.0, START_VARIANCE))
         features = g.reduce(dense(g, lower_same(g, x, self.conv1), self.expand, "relu"), "mean", (1, 2))
         x = g.binary("add", x, dense(g, self.mamba.lower(g, features), self.proj))
         return lower_same(g, x, self.conv2, "relu")

@@ -11,9 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..core import ToolError
 from .blocks import conv_bn
-from .lowering import conv, double, emit, rows
+from .lowering import array, emit, rows
 from .spec import Spec
 
 WIDTHS = (16, 32, 64, 64)
@@ -37,16 +36,12 @@ class Combiner(nn.Module):
         return self.alpha * self.identity(identity) + self.beta * self.pulse(pulse)
 
     def lower(self, g, identity, pulse):
-        identity = conv(g, identity, self.identity)
-        for axis in (1, 2):  # each row twice, then each column
-            identity = double(g, identity, axis)
-        identity = g.binary("mul", identity, self.alpha.item())
-        pulse = g.binary("mul", conv(g, pulse, self.pulse), self.beta.item())
-        return g.binary("add", pulse, identity)
+        return g.combine_maps(identity, pulse, *(array(t) for layer in (self.identity, self.pulse)
+                                                 for t in (layer.weight, layer.bias)), self.alpha.item(), self.beta.item())
 
 
 class RFaceNet(nn.Module):
-    """x [N, 3, T, H, W], temporally normalised, H and W multiples of 16, T of 4. Out [N, T], the pulse wave; in training
+    """x [N, 3, T, H, W], temporally normalised, T a multiple of 4. Out [N, T], the pulse wave; in training
     mode also the identities' scores [N, identities]."""
     optional = ("classifier.",)
     spec = Spec("wave", "diff", 64, size=128, multiple=4)
@@ -84,8 +79,6 @@ class RFaceNet(nn.Module):
 
     def lower(self, g, x):
         """x [T][H][W][3]"""
-        if x.shape[1] % 16 or x.shape[2] % 16:
-            raise ToolError(f"rFaceNet takes sizes that are a multiple of 16, not {x.shape[1]} x {x.shape[2]}")
         identity = g.reduce(x, "mean", (0,))
         for part in self.identity:
             identity = g.pool(emit(g, identity, part), "max", (1, 2, 2))

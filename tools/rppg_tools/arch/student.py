@@ -47,7 +47,7 @@ class Student(nn.Module):
         for k, (stage, gate) in enumerate(zip(self.convs, self.gates)):
             x = g.pool(x, "avg", (1, 2, 2)) if k else x
             for conv in stage:
-                x = lowering.emit(g, lowering.shift_time(g, x, self.depth), conv)
-            x = g.binary("mul", x, lowering.attention_mask(g, lowering.conv(g, x, gate, "sigmoid")))
+                x = lowering.emit(g, g.shift_time(x, self.depth), conv)
+            x = g.binary("mul", x, g.attention_mask(lowering.conv(g, x, gate, "sigmoid")))
         x = lowering.rows(g, g.reduce(x, "mean", (1, 2)))
         return lowering.dense(g, lowering.dense(g, x, self.hidden, "tanh"), self.last)
