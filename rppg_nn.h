@@ -316,6 +316,15 @@ typedef struct rppg_nn_model {
    Depends on the instruction set, so ask on the machine that runs. Cost: O(size of records). */
 RPPG_DEF size_t rppg_nn_mem_size(const void *blob, size_t size);
 
+/* What a blob says of its task, its first input and its first output, without memory for it.
+
+   spec  out  zeros where the blob has none
+   x, y  out  sizes d, elements n; data is NULL. Any of the three may be NULL
+
+   Returns as rppg_nn_open does of header, tensors and layers; outputs are zeros then. */
+RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_spec *spec,
+                                       rppg_nn_tensor *x, rppg_nn_tensor *y);
+
 /* Proves a blob and prepares it for running.
 
    m      out  the model; zeroed when the status is not RPPG_OK
@@ -519,7 +528,7 @@ RPPG__SUB(__m128, rppg_nn__s8)(const int8_t *p)
 }
 #elif RPPG__PASS == RPPG__NEON
 #  define RPPG__MV 4
-#  define RPPG__MP 6
+#  define RPPG__MP 5
 #  define rppg__vf_fma(a,b,c)  vfmaq_f32(c, a, b)
 #  define rppg__vf_fnma(a,b,c) vfmsq_f32(c, a, b)
 #  define rppg__vf_div(a,b)    vdivq_f32(a, b)
@@ -587,9 +596,9 @@ static float rppg_nn__exp2i(float t)
 
 /* ---- kernels, written once ------------------------------------------------------------------- */
 
-/* e^x, held within e^-87.33 and e^88.37, relative error below 1.2e-7: ln 2 taken out [CodyWaite1980],
-   then 1 + r + r^2 q(r), q minimax on |r| <= ln 2 / 2. NaN comes through here and below. */
-RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
+/* e^x = scale * (1 + u), |u| < 0.42, x held within -87.33 and 88.37: ln 2 taken out [CodyWaite1980],
+   then u = r + r^2 q(r), q minimax on |r| <= ln 2 / 2. NaN comes through here and below. */
+RPPG__SUB(rppg__vf, rppg_nn__vexp_parts)(rppg__vf x, rppg__vf *scale)
 {
   const rppg__vf magic = rppg__vf_set1(12582912.0f); /* 1.5 * 2^23: integers have steps of 1 */
   rppg__vf t, n, p;
@@ -602,9 +611,22 @@ RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
   p = rppg__vf_fma(p, x, rppg__vf_set1(4.166838873489085e-2f));
   p = rppg__vf_fma(p, x, rppg__vf_set1(1.6666520573392035e-1f));
   p = rppg__vf_fma(p, x, rppg__vf_set1(0.4999999344385602f));
-  p = rppg__vf_fma(p, x, rppg__vf_set1(1.0f));
-  p = rppg__vf_fma(p, x, rppg__vf_set1(1.0f));
-  return rppg__vf_mul(p, rppg__vf_exp2i(t));
+  *scale = rppg__vf_exp2i(t);
+  return rppg__vf_fma(rppg__vf_mul(x, x), p, x);
+}
+
+/* Relative error below 1.2e-7. */
+RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
+{
+  rppg__vf s, u = RPPG__CALL(rppg_nn__vexp_parts)(x, &s);
+  return rppg__vf_fma(s, u, s);
+}
+
+/* e^x - 1 for x <= 0, relative error below 2e-7, also near 0. */
+RPPG__SUB(rppg__vf, rppg_nn__vexpm1)(rppg__vf x)
+{
+  rppg__vf s, u = RPPG__CALL(rppg_nn__vexp_parts)(x, &s);
+  return rppg__vf_fma(s, u, rppg__vf_sub(s, rppg__vf_set1(1.0f)));
 }
 
 /* tanh x, relative error below 3e-7: odd rational function, minimax on |x| <= 9.02, where it is 1. */
@@ -621,7 +643,8 @@ RPPG__SUB(rppg__vf, rppg_nn__vtanh)(rppg__vf x)
   d = rppg__vf_fma(d, q, rppg__vf_set1(2.5871064684949013e-2f));
   d = rppg__vf_fma(d, q, rppg__vf_set1(0.46713031315625919f));
   d = rppg__vf_fma(d, q, rppg__vf_set1(1.0f));
-  return rppg__vf_div(rppg__vf_mul(x, p), d);
+  x = rppg__vf_div(rppg__vf_mul(x, p), d); /* may round to just beyond 1 */
+  return rppg__vf_min(rppg__vf_set1(1.0f), rppg__vf_max(rppg__vf_set1(-1.0f), x));
 }
 
 /* erf x, relative error below 4e-7: likewise on |x| <= 3.93. */
@@ -685,7 +708,7 @@ RPPG__SUB(rppg__vf, rppg_nn__vactivate)(int act, rppg__vf x)
   case RPPG_NN_RELU: return rppg__vf_max(zero, x);
   case RPPG_NN_RELU6: return rppg__vf_min(rppg__vf_set1(6.0f), rppg__vf_max(zero, x));
   case RPPG_NN_ELU:
-    u = rppg__vf_sub(RPPG__CALL(rppg_nn__vexp)(rppg__vf_min(zero, x)), one);
+    u = RPPG__CALL(rppg_nn__vexpm1)(rppg__vf_min(zero, x));
     return rppg__vf_add(rppg__vf_max(zero, x), u);
   case RPPG_NN_GELU:
     u = RPPG__CALL(rppg_nn__verf)(rppg__vf_mul(x, rppg__vf_set1(0.707106781f)));
@@ -794,6 +817,10 @@ RPPG__SUB(void, rppg_nn__sum)(int p, const rppg_nn__sum *s, size_t at)
 #  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #elif RPPG__MP == 6
 #  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#elif RPPG__MP == 5
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5)
+#elif RPPG__MP == 4
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4)
 #else
 #  define RPPG__EACH_P(X) X(1) X(2)
 #endif
@@ -1862,7 +1889,8 @@ static void rppg_nn__block_row(rppg_nn__job *j, size_t first, size_t n, size_t a
   s->more = j->more ? j->b.edge_more : NULL;
   s->y = j->b.edge;
   for (i = 0; i < all; i += chunk) {
-    chunk = all - i < RPPG_NN__CHUNK ? all - i : RPPG_NN__CHUNK;
+    chunk = all - i;
+    if (chunk > RPPG_NN__CHUNK) chunk = RPPG_NN__CHUNK;
     if (j->more) {
       memset(j->b.edge_more, 0, chunk * RPPG_NN__BLOCK * sizeof(float));
       for (k = 0; k < chunk; k++)
@@ -1881,7 +1909,7 @@ static size_t rppg_nn__channels(const rppg_nn__plan *p, size_t block, size_t *fi
   const size_t per = p->blocks / (size_t)p->groups, co = (size_t)p->co;
   const size_t in_group = block % per * RPPG_NN__BLOCK;
   *first = block / per * co + in_group;
-  return co - in_group < RPPG_NN__BLOCK ? co - in_group : RPPG_NN__BLOCK;
+  return co - in_group < 16 ? co - in_group : 16;
 }
 
 static const uint8_t *rppg_nn__block_at(const rppg_nn__job *j, size_t block)
@@ -3898,6 +3926,31 @@ static rppg_status rppg_nn__read_chunks(const rppg_nn__blob *b, rppg_nn_model *m
     at += 8 + (n > room - room % 4 ? room : (n + 3) / 4 * 4);
   }
   return RPPG_OK;
+}
+
+RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_spec *spec,
+                                       rppg_nn_tensor *x, rppg_nn_tensor *y)
+{
+  rppg_nn__blob b;
+  rppg_nn_error e;
+  rppg_nn_model m;
+  rppg_nn_tensor t;
+  uint64_t scratch;
+  size_t bytes;
+  uint32_t i;
+  rppg_status status = rppg_nn__survey(&b, blob, size, &scratch, &bytes, &e);
+  if (spec) memset(spec, 0, sizeof *spec);
+  if (x) memset(x, 0, sizeof *x);
+  if (y) memset(y, 0, sizeof *y);
+  memset(&m, 0, sizeof m);
+  if (status == RPPG_OK) status = rppg_nn__read_chunks(&b, &m, &e);
+  for (i = 0; i < b.n_tensors && status == RPPG_OK; i++) {
+    status = rppg_nn__tensor(&b, i, &t, &e);
+    if (t.offset == 0 && t.kind == RPPG_NN_INPUT && x) *x = t;
+    if (t.offset == 0 && t.kind == RPPG_NN_OUTPUT && y) *y = t;
+  }
+  if (status == RPPG_OK && spec) *spec = m.spec;
+  return status;
 }
 
 RPPG_DEF rppg_status rppg_nn_open(rppg_nn_model *m, const void *blob, size_t size, void *mem,
