@@ -61,10 +61,14 @@ def data(name):
     return folder
 
 
-def test_lqrppg_trained():
+def lqrppg_trained():
     folder = data("lq-rppg")
     model = arch.load(arch.build("LQ-rPPG"), folder / "PURE_UBFC_LQC2F_rPPG_Epoch10.pth")
-    model.load_codebooks(next(folder.glob(f"PURE_UBFC_LQC2F_{k}th_LQ_*.pth")) for k in range(1, 5))
+    return model.load_codebooks([next(folder.glob(f"PURE_UBFC_LQC2F_{k}th_LQ_*.pth")) for k in range(1, 5)])
+
+
+def test_lqrppg_trained():
+    model = lqrppg_trained()
     want = np.array(GOLDEN["LQ-rPPG trained"])
     np.testing.assert_allclose(run(model, CASES["LQ-rPPG trained"].inputs()), want, atol=1e-5 * np.ptp(want), rtol=0)
 

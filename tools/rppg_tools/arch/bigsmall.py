@@ -53,7 +53,7 @@ class BigSmall(nn.Module):
         for k in range(1, len(BIG) + 1):
             x = lowering.conv(g, x, getattr(self, f"big_conv{k}"), "relu")
             if k in BIG_POOLS:
-                x = g.pool(x, "avg", (1, BIG_POOLS[k], BIG_POOLS[k]))
+                x = g.pool(x, "average", (1, BIG_POOLS[k], BIG_POOLS[k]))
         for k in range(1, len(SMALL) + 1):
             small = g.shift_time(small, DEPTH, wrap=True)
             small = lowering.conv(g, small, getattr(self, f"small_conv{k}"), "relu")

@@ -1,7 +1,7 @@
-"""FacePhys (Wang 2025): ME-rPPG's successor, whose memory turns as it decays: complex numbers in the state space layers, so
-that a state can oscillate with the pulse. One 36x36 frame and the time since the last one in, one pulse value out. Its weights
-are public as an 8-bit TFLite file only, under terms of their own; the structure here was read from that file's graph, and the
-tensor names are ours."""
+"""FacePhys (Wang 2025): ME-rPPG's successor, whose memory turns as it decays: complex numbers in the state space
+layers, so that a state can oscillate with the pulse. One 36x36 frame and the time since the last one in, one pulse value
+out. Its weights are public as an 8-bit TFLite file only, under terms of their own; the structure here was read from that
+file's graph, and the tensor names are ours."""
 import numpy as np
 import torch
 from torch import nn
@@ -143,7 +143,8 @@ class FacePhys(nn.Module):
         self.last = nn.Linear(DIM, 1)
 
     def start(self, n=1, like=torch.zeros(())):
-        """The state before the first frame: per layer mean, variance, memory (real, imaginary), window; then the head's."""
+        """The state before the first frame: per layer mean, variance, memory (real, imaginary), window; then those of
+        the head."""
         state, size = [], self.size
         for block in self.blocks:
             for layer in block.layers:

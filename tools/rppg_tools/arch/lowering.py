@@ -42,7 +42,7 @@ def rows(g, x):
 
 
 def dense_of_maps(g, x, layer, act="linear"):
-    """A dense layer on PyTorch's flattened [C, H, W] of each frame: its weights in the order that the maps have here."""
+    """A dense layer on PyTorch's flattened [C, H, W] of each frame: its weights in the order of the maps here."""
     t, h, w, c = x.shape
     weight = array(layer.weight).reshape(-1, c, h, w).transpose(0, 2, 3, 1).reshape(layer.out_features, -1)
     return g.dense(rows(g, x), weight, array(layer.bias), act)
@@ -74,8 +74,9 @@ def emit(g, x, module):
     if kind is nn.Upsample:
         return g.upsample(x, [int(f) for f in module.scale_factor])
     if kind in (nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool2d):
-        size = [(k,) * (3 if kind is nn.MaxPool3d else 2) if isinstance(k, int) else k for k in (module.kernel_size, module.stride)]
-        return g.pool(x, "avg" if kind is nn.AvgPool2d else "max", three(size[0], 1), three(size[1], 1))
+        axes = 3 if kind is nn.MaxPool3d else 2
+        kernel, stride = (three((k,) * axes if isinstance(k, int) else k, 1) for k in (module.kernel_size, module.stride))
+        return g.pool(x, "average" if kind is nn.AvgPool2d else "max", kernel, stride)
     if kind is nn.AdaptiveMaxPool3d:
         return g.adaptive_pool(x, "max", module.output_size)
     return module.lower(g, x)

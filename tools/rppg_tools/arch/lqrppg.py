@@ -4,6 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..core import ToolError
 from .blocks import BiMamba, attention_mask
 from .checkpoint import tensors_of
 from .lowering import array, conv, emit, rows
@@ -79,8 +80,8 @@ class LQRPPG(nn.Module):
     """x [N, 3, T, H, W], standardised, T <= frames. Out [N, T], the pulse wave.
 
     Each stage's features are read out as one value per frame, which is drawn softly towards the levels of that
-    stage's label quantiser (`codebook_k`, from its five training-time files) and added back to the features;
-    without codebooks the value itself goes back."""
+    stage's label quantiser (`codebook_k`, see load_codebooks) and added back to the features. codebooks=False: the
+    value itself goes back."""
     states = 48
     optional = ("codebook_",)
     spec = Spec("wave", "standard", 160, size=128)
@@ -94,16 +95,20 @@ class LQRPPG(nn.Module):
             self.add_module(f"mamba{k}_token_head", nn.Conv1d(dim, 1, 1))
             self.add_module(f"mamba{k}_scalar_projection", nn.Conv1d(1, dim, 1))
             if codebooks:
-                self.register_buffer(f"codebook_{k}", torch.linspace(-1, 1, CODES[k - 1]))
+                self.register_buffer(f"codebook_{k}", torch.full((CODES[k - 1],), torch.nan))
         self.codebooks = codebooks
         self.position_embedding = nn.Parameter(torch.zeros(1, frames, dim))
         self.rppg_predictor = Predictor(dim)
 
     def load_codebooks(self, sources):
-        """sources: the label quantisers' .pth files (or dicts) of the stages 1 to 4, in this order."""
-        for k, source in enumerate(sources, 1):
-            codes = tensors_of(source)["quantizer.embeddings.weight"].flatten()
-            getattr(self, f"codebook_{k}").copy_(codes)
+        """sources: the label quantisers' .pth files (or dicts) of the stages 1 to 4, in this order. A fifth one is for
+        training only."""
+        for k, source in zip(range(1, STAGES + 1), sources, strict=True):
+            codes, book = tensors_of(source).get("quantizer.embeddings.weight"), getattr(self, f"codebook_{k}")
+            if codes is None or codes.numel() != len(book):
+                raise ToolError(f"stage {k} wants a label quantiser of {len(book)} levels, this file has "
+                                f"{'none' if codes is None else codes.numel()}")
+            book.copy_(codes.flatten())
         return self
 
     def forward(self, x):
@@ -126,6 +131,8 @@ class LQRPPG(nn.Module):
 
     def lower(self, g, x):
         """x [T][H][W][3]"""
+        if self.codebooks and not torch.isfinite(self.codebook_1).all():
+            raise ToolError("LQ-rPPG has no codebooks yet: load_codebooks takes the label quantisers' files")
         frames = x.shape[0]
         x = emit(g, conv_of_twice(g, self.Fusion_Stem.lower(g, x), self.stem3[0]), self.stem3[1:])
         x = rows(g, g.reduce(g.binary("mul", x, g.attention_mask(g.act(x, "sigmoid"))), "mean", (1, 2)))

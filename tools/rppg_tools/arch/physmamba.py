@@ -102,9 +102,12 @@ class PhysMamba(nn.Module):
         for part in (self.ConvBlock1, self.pool, self.ConvBlock2, self.ConvBlock3, self.pool):
             x = emit(g, x, part)
         slow, fast = emit(g, x, self.ConvBlock4), emit(g, x, self.ConvBlock5)
-        for slow_block, fast_block, fuse in ((self.Block1, self.Block4, self.fuse_1), (self.Block2, self.Block5, self.fuse_2)):
-            slow, fast = emit(g, emit(g, slow, slow_block), self.pool), emit(g, emit(g, fast, fast_block), self.pool)
+        for slow_block, fast_block, fuse in ((self.Block1, self.Block4, self.fuse_1),
+                                             (self.Block2, self.Block5, self.fuse_2)):
+            slow = emit(g, emit(g, slow, slow_block), self.pool)
+            fast = emit(g, emit(g, fast, fast_block), self.pool)
             slow = fuse.lower(g, slow, fast)
-        slow, fast = emit(g, emit(g, slow, self.Block3), self.upsample1), emit(g, emit(g, fast, self.Block6), self.ConvBlock6)
+        slow = emit(g, emit(g, slow, self.Block3), self.upsample1)
+        fast = emit(g, emit(g, fast, self.Block6), self.ConvBlock6)
         x = emit(g, g.concat([fast, slow]), self.upsample2)
         return rows(g, emit(g, g.reduce(x, "mean", (1, 2)), self.ConvBlockLast))

@@ -45,7 +45,7 @@ class Student(nn.Module):
     def lower(self, g, x):
         """x [T][size][size][3]"""
         for k, (stage, gate) in enumerate(zip(self.convs, self.gates)):
-            x = g.pool(x, "avg", (1, 2, 2)) if k else x
+            x = g.pool(x, "average", (1, 2, 2)) if k else x
             for conv in stage:
                 x = lowering.emit(g, g.shift_time(x, self.depth), conv)
             x = g.binary("mul", x, g.attention_mask(lowering.conv(g, x, gate, "sigmoid")))
