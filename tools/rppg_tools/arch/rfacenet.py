@@ -1,6 +1,5 @@
-"""rFaceNet: a 3-D network for the pulse, told by a 2-D network where in the frame the face's contour is (seed paper:
-temporal compressor unit, cross-task feature combiner, multi-task likelihood). No code is public; what its text leaves
-open is chosen here:
+"""rFaceNet (Zhu 2024, arXiv:2403.09034): a 3-D network for the pulse, told by a 2-D network that learns to tell people
+apart where in the frame the face's contour is. No code is public; what the paper leaves open is chosen here:
 
 - The pulse branch is PhysNet's, with which the paper shares its settings, and the combiner sits behind its
   third resolution (H / 8), the best of the three that the paper tried.
@@ -36,8 +35,8 @@ class Combiner(nn.Module):
         return self.alpha * self.identity(identity) + self.beta * self.pulse(pulse)
 
     def lower(self, g, identity, pulse):
-        return g.combine_maps(identity, pulse, *(array(t) for layer in (self.identity, self.pulse)
-                                                 for t in (layer.weight, layer.bias)), self.alpha.item(), self.beta.item())
+        weights = [array(t) for layer in (self.identity, self.pulse) for t in (layer.weight, layer.bias)]
+        return g.combine_maps(identity, pulse, *weights, self.alpha.item(), self.beta.item())
 
 
 class RFaceNet(nn.Module):

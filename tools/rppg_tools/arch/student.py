@@ -1,7 +1,7 @@
-"""A small 2-D network to be taught by a large 3-D one, of the size that KDPhys (2025) states: at most 0.23 million
-parameters. Its abstract is all that is public, so the structure is ours: convolutions on single frames, time shift between
-them as in TS-CAN, attention masks as in EfficientPhys, and a pooled head in place of TS-CAN's dense layer, which alone
-has 0.4 million."""
+"""A small 2-D network to be taught by a large 3-D one, of the size that KDPhys (2025, arXiv:2601.00714) states: at most
+0.23 million parameters. No code is public, so the structure is ours: convolutions on single frames, time shift between
+them as in TS-CAN, attention masks as in EfficientPhys, and a pooled head in place of TS-CAN's dense layer, which
+alone has 0.4 million."""
 import torch
 from torch import nn
 
