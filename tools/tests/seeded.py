@@ -1,5 +1,5 @@
-"""Random weights that depend on a tensor's name, shape and a seed only: two implementations with the same tensor names
-get the same network."""
+"""Random weights that depend on a tensor's name, shape and a seed only: two implementations with the same tensor
+names get the same network."""
 import zlib
 
 import numpy as np

@@ -26,7 +26,8 @@ def seeded(name):
         for parameter in (p for n, p in model.named_parameters() if ".in_proj" in n and p.shape[0] > 32):
             parameter.data *= 0.1
     if name == "LQ-rPPG":
-        model.load_codebooks([{"quantizer.embeddings.weight": noise(2 ** k, 1, seed=CODE_SEED + k)} for k in range(1, 5)])
+        model.load_codebooks([{"quantizer.embeddings.weight": noise(2 ** k, 1, seed=CODE_SEED + k)}
+                              for k in range(1, 5)])
     return model
 
 
@@ -125,7 +126,8 @@ def test_checkpoint_misfits_are_named(tmp_path):
     torch.save(tensors, tmp_path / "a.pth")
     with pytest.raises(ToolError, match="66 of 68") as caught:
         arch.load(arch.build("PhysNet"), tmp_path / "a.pth")
-    for text in ("missing: ConvBlock9.0.bias", "unknown: extra.weight", "ConvBlock10.weight is [2, 64, 1, 1, 1], wanted [1, 64"):
+    for text in ("missing: ConvBlock9.0.bias", "unknown: extra.weight",
+                 "ConvBlock10.weight is [2, 64, 1, 1, 1], wanted [1, 64"):
         assert text in str(caught.value)
     (tmp_path / "b.pth").write_bytes(b"no checkpoint")
     with pytest.raises(ToolError, match="not a checkpoint"):
@@ -142,12 +144,13 @@ def test_training_only_parts_may_be_left_out():
 
 # ---- training ---------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", ["CL+F", "TS-CAN", "EfficientPhys", "PhysNet", "FactorizePhys FSAM", "PhysMamba", "LQ-rPPG",
-                                  "student", "rFaceNet"])
+@pytest.mark.parametrize("name", ["CL+F", "TS-CAN", "EfficientPhys", "PhysNet", "FactorizePhys FSAM", "PhysMamba",
+                                  "LQ-rPPG", "student", "rFaceNet"])
 def test_every_parameter_learns(name):
     case = CASES[name]
     torch.manual_seed(1)
-    model = fill(arch.build(case.network, **case.options, **({"identities": 3} if name == "rFaceNet" else {}))).train()
+    options = {"identities": 3} if name == "rFaceNet" else case.options
+    model = fill(arch.build(case.network, **options)).train()
     out = model(*case.inputs())
     loss = sum((part - part.mean()).pow(2).sum() + part.sum() for part in (out if isinstance(out, tuple) else (out,)))
     loss.backward()

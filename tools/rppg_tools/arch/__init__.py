@@ -1,6 +1,6 @@
 """Network architectures, in plain PyTorch: definitions of our own, written from the papers and checked against
-public checkpoints. `build("PhysNet")` makes one, `load(model, "file.pth")` fills it, `graph(model).write("file.rppg")`
-makes it a model of rppg_nn.h."""
+reference implementations and public checkpoints. `build("PhysNet")` makes one, `load(model, "file.pth")` fills it,
+`graph(model).write("file.rppg")` makes it a model of rppg_nn.h."""
 from ..core import ToolError
 from .attention import MTTSCAN, TSCAN, DeepPhys, EfficientPhys
 from .bigsmall import BigSmall

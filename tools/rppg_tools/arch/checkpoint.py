@@ -10,7 +10,7 @@ WRAPPERS = ("state_dict", "model_state_dict", "model", "net")
 
 
 def tensors_of(source):
-    """{name: tensor} of a .pth file or a dict; a wrapper around the dict and DataParallel's `module.` are taken off."""
+    """{name: tensor} of a .pth file or a dict, without a wrapper around the dict and DataParallel's `module.`"""
     if not isinstance(source, dict):
         path = pathlib.Path(source)
         if not path.is_file():

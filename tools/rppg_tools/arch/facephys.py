@@ -1,7 +1,7 @@
 """FacePhys (Wang 2025): ME-rPPG's successor, whose memory turns as it decays: complex numbers in the state space
-layers, so that a state can oscillate with the pulse. One 36x36 frame and the time since the last one in, one pulse value
-out. Its weights are public as an 8-bit TFLite file only, under terms of their own; the structure here was read from that
-file's graph, and the tensor names are ours."""
+layers, so that a state can oscillate with the pulse. One 36x36 frame and the time since the last one in, one pulse
+value out. Its weights are public as an 8-bit TFLite file only, under terms of their own; the structure here was read
+from that file's graph, and the tensor names are ours."""
 import numpy as np
 import torch
 from torch import nn
@@ -34,8 +34,8 @@ class RunningNorm(nn.Module):
 
 
 class ComplexMamba(nn.Module):
-    """One step of a state space layer whose states decay and turn: x [N, dim]. The values read from the memory have two
-    parts, real and imaginary, which the gate and the output projection treat as twice as many channels."""
+    """One step of a state space layer whose states decay and turn: x [N, dim]. The values read from the memory have
+    two parts, real and imaginary, which the gate and the output projection treat as twice as many channels."""
 
     def __init__(self, dim, heads, states):
         super().__init__()
@@ -45,7 +45,7 @@ class ComplexMamba(nn.Module):
         self.conv = nn.Conv1d(self.width, self.width, TAPS, groups=self.width)
         self.dt_bias = nn.Parameter(torch.zeros(heads))
         self.A_log, self.A_turn = nn.Parameter(torch.zeros(heads)), nn.Parameter(torch.zeros(heads))
-        self.D = nn.Parameter(torch.ones(heads, 2))  # the second column meets zeros: what goes round the memory is real
+        self.D = nn.Parameter(torch.ones(heads, 2))  # the second column meets zeros: what passes the memory by is real
         self.norm = nn.Parameter(torch.ones(2 * self.inner))
         self.out_proj = nn.Linear(2 * self.inner, dim, bias=False)
 

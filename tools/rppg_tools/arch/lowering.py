@@ -1,5 +1,5 @@
-"""PyTorch modules as layers of a blob.Graph. Graph tensors are [T][H][W][C]: a clip [T][H][W][C], tokens [1][1][L][C],
-a vector [1][1][1][C]."""
+"""PyTorch modules as layers of a blob.Graph. Its tensors are [T][H][W][C]: a clip [T][H][W][C], tokens or a value per
+frame [1][1][L][C], a vector [1][1][1][C]."""
 from torch import nn
 
 ACTS = {nn.ReLU: "relu", nn.ELU: "elu", nn.Tanh: "tanh", nn.Sigmoid: "sigmoid", nn.GELU: "gelu", nn.SiLU: "silu",
@@ -26,8 +26,8 @@ def dense(g, x, layer, act="linear"):
 
 
 def batch_norm(g, x, layer):
-    return g.batch_norm(x, array(layer.weight), array(layer.bias), array(layer.running_mean), array(layer.running_var),
-                        layer.eps)
+    numbers = (array(t) for t in (layer.weight, layer.bias, layer.running_mean, layer.running_var))
+    return g.batch_norm(x, *numbers, layer.eps)
 
 
 def pad_time(g, x, n):
@@ -75,7 +75,8 @@ def emit(g, x, module):
         return g.upsample(x, [int(f) for f in module.scale_factor])
     if kind in (nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool2d):
         axes = 3 if kind is nn.MaxPool3d else 2
-        kernel, stride = (three((k,) * axes if isinstance(k, int) else k, 1) for k in (module.kernel_size, module.stride))
+        kernel, stride = (three((k,) * axes if isinstance(k, int) else k, 1)
+                          for k in (module.kernel_size, module.stride))
         return g.pool(x, "average" if kind is nn.AvgPool2d else "max", kernel, stride)
     if kind is nn.AdaptiveMaxPool3d:
         return g.adaptive_pool(x, "max", module.output_size)

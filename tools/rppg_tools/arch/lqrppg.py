@@ -101,8 +101,8 @@ class LQRPPG(nn.Module):
         self.rppg_predictor = Predictor(dim)
 
     def load_codebooks(self, sources):
-        """sources: the label quantisers' .pth files (or dicts) of the stages 1 to 4, in this order. A fifth one is for
-        training only."""
+        """sources: the label quantisers' .pth files (or dicts) of the stages 1 to 4, in this order. A fifth one is
+        for training only."""
         for k, source in zip(range(1, STAGES + 1), sources, strict=True):
             codes, book = tensors_of(source).get("quantizer.embeddings.weight"), getattr(self, f"codebook_{k}")
             if codes is None or codes.numel() != len(book):

@@ -1,5 +1,5 @@
-"""rFaceNet (Zhu 2024, arXiv:2403.09034): a 3-D network for the pulse, told by a 2-D network that learns to tell people
-apart where in the frame the face's contour is. No code is public; what the paper leaves open is chosen here:
+"""rFaceNet (Zhu 2024, arXiv:2403.09034): a 3-D network for the pulse, told where in the frame the face's contour is
+by a 2-D network that learns to tell people apart. No code is public; what the paper leaves open is chosen here:
 
 - The pulse branch is PhysNet's, with which the paper shares its settings, and the combiner sits behind its
   third resolution (H / 8), the best of the three that the paper tried.

@@ -48,7 +48,7 @@ def graph(model, frames=None, size=None, fps=None, task=None):
     out = model.lower(g, *map(g.input, shapes), **({"fps": fps or spec.fps} if spec.streams else {}))
     for x in out if isinstance(out, tuple) else (out,):
         g.output(x)
-    g.spec = {"task": TASKS[task or spec.task], "source": SOURCES[spec.source], "frames": given, "hop": spec.hop or frames,
-              "fps": fps or spec.fps, "channels": spec.channels, "w": size, "h": size, "norm": NORMS[spec.norm],
-              "margin": spec.margin, "bpm_first": spec.bpm[0], "bpm_step": spec.bpm[1]}
+    g.spec = {"task": TASKS[task or spec.task], "source": SOURCES[spec.source], "frames": given,
+              "hop": spec.hop or frames, "fps": fps or spec.fps, "channels": spec.channels, "w": size, "h": size,
+              "norm": NORMS[spec.norm], "margin": spec.margin, "bpm_first": spec.bpm[0], "bpm_step": spec.bpm[1]}
     return g

@@ -1,7 +1,7 @@
-"""A small 2-D network to be taught by a large 3-D one, of the size that KDPhys (2025, arXiv:2601.00714) states: at most
-0.23 million parameters. No code is public, so the structure is ours: convolutions on single frames, time shift between
-them as in TS-CAN, attention masks as in EfficientPhys, and a pooled head in place of TS-CAN's dense layer, which
-alone has 0.4 million."""
+"""A small 2-D network to be taught by a large 3-D one, of the size that KDPhys (2025, arXiv:2601.00714) states: at
+most 0.23 million parameters. No code is public, so the structure is ours: convolutions on single frames, time shift
+between them as in TS-CAN, attention masks as in EfficientPhys, and a pooled head in place of TS-CAN's dense layer,
+which alone has 0.4 million."""
 import torch
 from torch import nn
 
@@ -13,8 +13,8 @@ STAGES = [(3, 24), (24, 48), (48, 96)]  # channels in and out; every stage but t
 
 
 class Student(nn.Module):
-    """x [N, 3, size, size], difference-normalised, N a multiple of depth. Out [N, 1], the pulse's derivative. `features`
-    gives the masked maps behind each stage, [N, C, H, W], for a teacher's to be compared with."""
+    """x [N, 3, size, size], difference-normalised, N a multiple of depth. Out [N, 1], the pulse's derivative.
+    `features` gives the masked maps behind each stage, [N, C, H, W], to be compared with a teacher's."""
     spec = Spec("slope", "diff", 180, size=36)
 
     def __init__(self, depth=10, size=36):

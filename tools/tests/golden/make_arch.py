@@ -3,10 +3,10 @@
   python make_arch.py --toolbox DIR --lq DIR --mamba DIR [--checkpoints DIR]
 
 DIRs are checkouts of ubicomplab/rPPG-Toolbox (d807b01), Anonymous-repo-code/LQ-rPPG (a9e78ae) and the mamba folder of
-OpenGVLab/VideoMamba, whose two-way Mamba both use; checkpoints: LQ-rPPG's trained files, for one more entry. Torch 2.13.0,
-einops 0.8.2, CPU, float32. Mamba's kernels exist for CUDA only: the repository's own plain PyTorch
-selective_scan_ref and mamba_inner_ref stand in for them. timm, neurokit2 and the losses are imported by the references, but what they
-give is an initialisation or unused."""
+OpenGVLab/VideoMamba, whose two-way Mamba both use; checkpoints: LQ-rPPG's trained files, for one more entry.
+Torch 2.13.0, einops 0.8.2, CPU, float32. Mamba's kernels exist for CUDA only: the repository's own plain PyTorch
+selective_scan_ref and mamba_inner_ref stand in for them. timm, neurokit2 and the losses are imported by the
+references, but what they give is an initialisation or unused."""
 import argparse
 import importlib
 import json
@@ -41,8 +41,8 @@ def causal_conv1d_fn(x, weight, bias, activation=None):
 
 
 def stand_ins(mamba):
-    module("timm.models.layers", trunc_normal_=torch.nn.init.trunc_normal_, lecun_normal_=torch.nn.init.kaiming_normal_,
-           DropPath=torch.nn.Identity)
+    module("timm.models.layers", trunc_normal_=torch.nn.init.trunc_normal_,
+           lecun_normal_=torch.nn.init.kaiming_normal_, DropPath=torch.nn.Identity)
     module("neurokit2")
     module("causal_conv1d", causal_conv1d_fn=causal_conv1d_fn, causal_conv1d_update=None)
     module("causal_conv1d_cuda")
@@ -111,7 +111,8 @@ def answer(name, model):
         out = model(*inputs)
     if name not in ("BigSmall", "MTTS-CAN") and isinstance(out, tuple):
         out = out[0]
-    return [float(f"{v:.8g}") for part in (out if isinstance(out, tuple) else (out,)) for v in part.flatten().tolist()]
+    parts = out if isinstance(out, tuple) else (out,)
+    return [float(f"{v:.8g}") for part in parts for v in part.flatten().tolist()]
 
 
 def main():
