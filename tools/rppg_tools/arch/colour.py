@@ -9,7 +9,7 @@ import dataclasses
 
 from torch import nn
 
-from .lowering import dense_of_maps, emit
+from .lowering import after_norm, array, batch_norm, dense_of_maps
 from .spec import Spec
 
 CLASSES, LOWEST_BPM, HIGHEST_BPM = 128, 40.0, 125.0
@@ -19,6 +19,15 @@ KERNELS = [(5, 11)] * 4 + [(2, 11)]
 def class_bpm(index):
     """The rate at the middle of a class."""
     return LOWEST_BPM + (index + 0.5) * (HIGHEST_BPM - LOWEST_BPM) / CLASSES
+
+
+def lower_convs(g, x, stages):
+    """Convolutions with ReLU and batch norm; the last batch norm is left to do, and is given back."""
+    norm = None
+    for conv, _, following in stages:
+        weight, bias = after_norm(conv, norm) if norm else (array(conv.weight), array(conv.bias))
+        x, norm = g.conv(x, weight, bias, act="relu"), following
+    return x, norm
 
 
 class ColourNet(nn.Module):
@@ -57,14 +66,15 @@ class ColourNet(nn.Module):
         return [(1, self.spec.channels, samples, 1)]
 
     def lower(self, g, x):
-        """x [1][18][64][1]"""
-        x = emit(g, x, self.convs)
-        first, *rest = self.dense[0]
-        x = emit(g, emit(g, dense_of_maps(g, x, first), nn.Sequential(*rest)), self.dense[1:])
+        """x [1][18][64][1]. Nothing is padded, so each batch norm moves into the layer that reads it, where one can."""
+        x, norm = lower_convs(g, x, self.convs)
+        (first, _, hidden, _), (second, _, last, _) = self.dense
+        x = dense_of_maps(g, x, first, "relu", norm)
+        x = batch_norm(g, g.dense(x, *after_norm(second, hidden), "relu"), last)
         if self.filters:
-            x = emit(g, g.reshape(x, (1, 1, x.size, 1)), self.filters)
-            x = g.reshape(x, (1, 1, 1, x.size))
-        return x
+            x, norm = lower_convs(g, g.reshape(x, (1, 1, x.size, 1)), self.filters)
+            x = batch_norm(g, x, norm)
+        return g.reshape(x, (1, 1, 1, x.size))
 
 
 class SE(ColourNet):

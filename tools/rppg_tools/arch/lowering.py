@@ -30,6 +30,16 @@ def batch_norm(g, x, layer):
     return g.batch_norm(x, *numbers, layer.eps)
 
 
+def after_norm(layer, norm, weight=None):
+    """Weights and bias of a layer [Co][Ci]... without padding that reads a batch norm's output, so that it may read the
+    batch norm's input instead."""
+    weight = array(layer.weight) if weight is None else weight
+    scale = array(norm.weight) / (array(norm.running_var) + norm.eps) ** 0.5
+    shift = array(norm.bias) - array(norm.running_mean) * scale
+    scale, shift = (v.reshape(1, -1, *[1] * (weight.ndim - 2)) for v in (scale, shift))
+    return weight * scale, array(layer.bias) + (weight * shift).reshape(len(weight), -1).sum(1)
+
+
 def pad_time(g, x, n):
     """n frames of zeros at both ends."""
     empty = g.binary("mul", g.slice(x, (0, 0, 0, 0), (n, *x.shape[1:])), 0.0)
@@ -41,11 +51,14 @@ def rows(g, x):
     return g.reshape(x, (1, 1, x.shape[0], x.size // x.shape[0]))
 
 
-def dense_of_maps(g, x, layer, act="linear"):
-    """A dense layer on PyTorch's flattened [C, H, W] of each frame: its weights in the order of the maps here."""
+def dense_of_maps(g, x, layer, act="linear", norm=None):
+    """A dense layer on PyTorch's flattened [C, H, W] of each frame, behind a batch norm if there is one: its weights in
+    the order of the maps here."""
     t, h, w, c = x.shape
-    weight = array(layer.weight).reshape(-1, c, h, w).transpose(0, 2, 3, 1).reshape(layer.out_features, -1)
-    return g.dense(rows(g, x), weight, array(layer.bias), act)
+    weight, bias = array(layer.weight).reshape(-1, c, h, w), array(layer.bias)
+    if norm:
+        weight, bias = after_norm(layer, norm, weight)
+    return g.dense(rows(g, x), weight.transpose(0, 2, 3, 1).reshape(len(weight), -1), bias, act)
 
 
 def emit(g, x, module):
