@@ -9,6 +9,8 @@
 #endif
 #define RPPG_IMPLEMENTATION
 #include "plot.h"
+#include "image.h"
+#include "vitals.h"
 
 #if defined(_WIN32)
 #  include <fcntl.h>
@@ -17,31 +19,6 @@
 #  define fileno _fileno
 #else
 #  include <unistd.h>
-#endif
-
-#ifndef RPPG_HAVE_STB
-#  if defined(__has_include)
-#    if __has_include(<stb/stb_image.h>)
-#      define RPPG_HAVE_STB 1
-#    endif
-#  endif
-#endif
-#if RPPG_HAVE_STB + 0
-#  define STB_IMAGE_IMPLEMENTATION
-#  define STBI_NO_HDR
-#  define STBI_NO_LINEAR
-#  define STBI_MAX_DIMENSIONS 32768
-#  if defined(__GNUC__)
-#    pragma GCC diagnostic push
-#    pragma GCC diagnostic ignored "-Wconversion"
-#    pragma GCC diagnostic ignored "-Wsign-conversion"
-#    pragma GCC diagnostic ignored "-Wshadow"
-#    pragma GCC diagnostic ignored "-Wunused-but-set-variable"
-#  endif
-#  include <stb/stb_image.h>
-#  if defined(__GNUC__)
-#    pragma GCC diagnostic pop
-#  endif
 #endif
 
 static const char usage[] =
@@ -56,6 +33,8 @@ static const char usage[] =
   "  --window S         seconds an estimate looks back, 4 to 60                  (10)\n"
   "  --step S           seconds between estimates                                (1)\n"
   "  --band LO,HI       beats per minute to look for                             (36,240)\n"
+  "  --skin             only pixels of the face that have a colour of skin (with --face x,y,w,h)\n"
+  "  --vitals           breathing, beats and heart rate variability in the summary; a minute or more\n"
   "  --json             one JSON object a line, the last one the summary of the clip\n"
   "  --csv F            a row a frame: time, mean colours, rate and confidence so far\n"
   "  --plot F.svg       colours, pulse wave, spectrum, rate over time\n"
@@ -65,7 +44,7 @@ typedef struct options {
   const char *input, *csv, *plot;
   rppg_rect face;
   double fps, window_s, step_s, bpm_min, bpm_max;
-  int has_face, method, json;
+  int has_face, method, json, skin, vitals;
 } options;
 
 /* x,y,w,h as whole numbers. */
@@ -90,6 +69,8 @@ static options parse(int argc, char **argv)
     const char *a = argv[i];
     if (!strcmp(a, "--help")) { fputs(usage, stdout); exit(0); }
     else if (!strcmp(a, "--json")) o.json = 1;
+    else if (!strcmp(a, "--skin")) o.skin = 1;
+    else if (!strcmp(a, "--vitals")) o.vitals = 1;
     else if (!strcmp(a, "--csv")) o.csv = option_value(argc, argv, &i);
     else if (!strcmp(a, "--plot")) o.plot = option_value(argc, argv, &i);
     else if (!strcmp(a, "--fps")) o.fps = option_number(a, option_value(argc, argv, &i), 1, 1000);
@@ -108,6 +89,7 @@ static options parse(int argc, char **argv)
     else o.input = a;
   }
   if (!o.input) die(EXIT_USAGE, "no input (see --help)");
+  if (o.skin && !o.has_face) die(EXIT_USAGE, "--skin goes with --face x,y,w,h: the search judges colours itself");
   return o;
 }
 
@@ -218,12 +200,12 @@ static void pattern_open(video *v)
     die(EXIT_USAGE, "'%s': a pattern has one number, like f_%%04d.png", v->name);
   v->width_of_number = atoi(digits);
   if (v->fps == 0.0) v->fps = 30.0;
-#if !(RPPG_HAVE_STB + 0)
+#if !RPPG_HAVE_STB
   die(EXIT_USAGE, "images need stb_image at build time (Debian: libstb-dev)");
 #endif
 }
 
-#if RPPG_HAVE_STB + 0
+#if RPPG_HAVE_STB
 static FILE *pattern_file(const video *v, int number, char *path, size_t size)
 {
   const char *after = strchr(v->digits, 'd') + 1;
@@ -282,7 +264,7 @@ static void video_open(video *v, const options *o)
 static int video_next(video *v, int64_t *t_us)
 {
   int got;
-#if RPPG_HAVE_STB + 0
+#if RPPG_HAVE_STB
   got = v->digits ? image_next(v, t_us) : y4m_next(v, t_us);
 #else
   got = y4m_next(v, t_us);
@@ -373,7 +355,7 @@ static void persons_sum(persons *all)
 }
 
 static void print_human(const video *v, const rppg_session *s, const history *h, const rppg_result *sum,
-                        const persons *all)
+                        const persons *all, double skin)
 {
   size_t n, i;
   const float *wave = rppg_wave(s, &n);
@@ -393,6 +375,7 @@ static void print_human(const video *v, const rppg_session *s, const history *h,
     printf("rate   ");
     print_sparkline(rates, h->count, 72);
   }
+  if (skin >= 0.0) printf("skin   %.0f %% of the regions\n", 100.0 * skin);
   if (sum->confidence < 0.3) printf("Too unsure to be believed: more light, a nearer face, less motion?\n");
   free(rates);
 }
@@ -423,46 +406,68 @@ static rppg_rect face_box(const options *o, const rppg_frame *f)
 }
 
 /* Grey frames have no colours to separate: GREEN, whatever the default. */
-static void start(const options *o, const rppg_frame *f, rppg_session *s)
+static void start(const options *o, const rppg_frame *f, rppg_session *s, vitals *vit)
 {
+  static const rppg_skin skin = { 0, 0, 0, 0 };
   rppg_config cfg;
   memset(&cfg, 0, sizeof cfg);
   cfg.method = o->method >= 0 ? o->method : f->format == RPPG_GRAY8 ? RPPG_GREEN : RPPG_POS;
   cfg.window_s = o->window_s;
   cfg.bpm_min = o->bpm_min;
   cfg.bpm_max = o->bpm_max;
+  cfg.skin = o->skin ? &skin : NULL;
+  if (o->vitals) cfg.rate_hz = 30.0; /* beats want it, with the search too */
   if (search(o, f)) cfg.auto_cells = RPPG_AUTO_CELLS;
   if (f->format == RPPG_GRAY8 && cfg.method != RPPG_GREEN && cfg.method != RPPG_NIR && cfg.method != RPPG_CONTACT)
     die(EXIT_USAGE, "a grey video has no colours: only --method green or nir fits");
+  if (f->format == RPPG_GRAY8 && o->skin) die(EXIT_USAGE, "a grey video has no colours for --skin");
+  if (cfg.method == RPPG_2SR && o->skin) die(EXIT_USAGE, "--skin does not go with --method 2sr");
   if (cfg.method == RPPG_2SR && f->format != RPPG_RGB24)
     die(EXIT_USAGE, "--method 2sr needs RGB: numbered images, not Y4M");
   start_session(s, &cfg);
+  if (o->vitals) vitals_start(vit, &cfg);
+}
+
+/* Share of the regions' pixels that count, of the newest frame. */
+static double skin_share(const rppg_session *s)
+{
+  double sum = 0.0;
+  size_t n, i;
+  const float *kept = rppg_kept(s, &n);
+  for (i = 0; i < n; i++) sum += (double)kept[i] / (double)n;
+  return sum;
 }
 
 /* Pushes every frame; an estimate every step as soon as the session has enough. */
-static void run(const options *o, video *v, rppg_session *s, history *h, persons *all, FILE *csv)
+static void run(const options *o, video *v, rppg_session *s, history *h, persons *all, vitals *vit, double *skin,
+                FILE *csv)
 {
   const int show = isatty(fileno(stderr)) && !o->json;
   double due_s = 0.0, t_s = 0.0;
   int64_t t_us, first_us = 0;
   rppg_rect face = { 0, 0, 0, 0 };
+  const rppg_rect *where;
   rppg_result r;
   const rppg_person *found;
   size_t n = 0, i;
   while (video_next(v, &t_us)) {
     if (v->count == 1) {
       face = face_box(o, &v->frame);
-      start(o, &v->frame, s);
+      start(o, &v->frame, s, vit);
       first_us = t_us;
       if (csv) csv_header(csv, s);
     }
-    rppg_push(s, &v->frame, search(o, &v->frame) ? RPPG_FACE_AUTO : &face, t_us); /* refusals show as flags */
+    where = search(o, &v->frame) ? RPPG_FACE_AUTO : &face;
+    rppg_push(s, &v->frame, where, t_us); /* refusals show as flags */
+    if (o->vitals) rppg_push(&vit->minute, &v->frame, where, t_us);
+    if (o->skin) *skin += (skin_share(s) - *skin) / (double)v->count;
     t_s = ((double)t_us - (double)first_us) * 1e-6;
     if (t_s >= due_s - 1e-6 && rppg_estimate(s, &r) == RPPG_OK) {
       due_s = (floor(t_s / o->step_s + 1e-6) + 1.0) * o->step_s;
       r.t_s = t_s;
       history_add(h, &r);
       found = rppg_people(s, &n);
+      if (o->vitals) vitals_add(vit, s, n ? found[0].id : 0, 30.0);
       if (n) persons_add(all, found[0].id, &found[0].box, &r);
       if (o->json) print_json(&r, n ? person_members(found[0].id, &found[0].box, "") : "", NULL);
       for (i = 1; i < n; i++) {
@@ -487,6 +492,9 @@ int main(int argc, char **argv)
   rppg_result sum;
   history h = { NULL, 0, 0 };
   static persons all;
+  static vitals vit;
+  static char more[2000];
+  double skin = 0.0;
   FILE *csv = NULL;
   int i;
   program_name = "hr_video";
@@ -494,9 +502,11 @@ int main(int argc, char **argv)
   if (o.plot) must_close(must_create(o.plot), o.plot); /* better now than after an hour */
   if (o.csv) csv = must_create(o.csv);
   video_open(&v, &o);
-  run(&o, &v, &s, &h, &all, csv);
+  run(&o, &v, &s, &h, &all, &vit, &skin, csv);
   if (csv) must_close(csv, o.csv);
   if (!v.count) die(EXIT_INPUT, "%s: %s", v.name, v.trouble ? v.trouble : "no frames in it");
+  if (!h.count && o.skin && skin < RPPG_KEPT_LEAST)
+    die(EXIT_INPUT, "%s: %.0f %% of --face is skin; is the box right? Else without --skin", v.name, 100.0 * skin);
   if (!h.count)
     die(EXIT_INPUT, "%s: %s%stoo short: %ld frames, less than %g s without a gap", v.name,
         v.trouble ? v.trouble : "", v.trouble ? ", and " : "", v.count, s.cfg.min_window_s);
@@ -504,10 +514,16 @@ int main(int argc, char **argv)
   sum = all.count ? all.sum[0] : history_summary(&h);
   for (i = 1; i < all.count && o.json; i++)
     print_json(&all.sum[i], person_members(all.id[i], &all.box[i], ",\"whole_clip\":true"), NULL);
-  if (o.json)
-    print_json(&sum, all.count ? person_members(all.id[0], &all.box[0], SUMMARY) : SUMMARY,
-                    v.trouble ? "cut_off" : NULL);
-  else print_human(&v, &s, &h, &sum, &all);
+  if (o.vitals) vitals_end(&vit, sum.fps);
+  if (o.json) {
+    size_t n = (size_t)snprintf(more, sizeof more, "%s", all.count ? person_members(all.id[0], &all.box[0], SUMMARY) : SUMMARY);
+    if (o.skin) n += (size_t)snprintf(more + n, sizeof more - n, ",\"skin_share\":%.3f", skin);
+    if (o.vitals) snprintf(more + n, sizeof more - n, "%s", vitals_members(&vit));
+    print_json(&sum, more, v.trouble ? "cut_off" : NULL);
+  } else {
+    print_human(&v, &s, &h, &sum, &all, o.skin ? skin : -1.0);
+    if (o.vitals) vitals_print(&vit);
+  }
   must_close(stdout, "standard output");
   if (o.plot) write_plot(o.plot, &s, &h, &sum);
   if (v.trouble) die(EXIT_INPUT, "%s %s after %ld frames; those were measured", v.name, v.trouble, v.count);
