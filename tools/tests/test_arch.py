@@ -64,8 +64,7 @@ def data(name):
 
 def lqrppg_trained():
     folder = data("lq-rppg")
-    model = arch.load(arch.build("LQ-rPPG"), folder / "PURE_UBFC_LQC2F_rPPG_Epoch10.pth")
-    return model.load_codebooks([next(folder.glob(f"PURE_UBFC_LQC2F_{k}th_LQ_*.pth")) for k in range(1, 5)])
+    return arch.load(arch.build("LQ-rPPG", codebooks=folder), folder / "PURE_UBFC_LQC2F_rPPG_Epoch10.pth")
 
 
 def test_lqrppg_trained():

@@ -68,9 +68,11 @@ def test_lqrppg_trained_in_c():
     assert np.abs(in_c(model, inputs)(*inputs).ravel() - want).max() < 1e-4 * np.ptp(want)
 
 
-def test_lqrppg_wants_its_codebooks():
+def test_lqrppg_wants_its_codebooks(tmp_path):
     with pytest.raises(ToolError, match="no codebooks yet"):
         arch.graph(arch.build("LQ-rPPG"), frames=24, size=32)
+    with pytest.raises(ToolError, match="there are 0, 0, 0, 0"):
+        arch.build("LQ-rPPG", codebooks=tmp_path)
     with pytest.raises(ToolError, match="stage 1 wants a label quantiser of 2 levels"):
         arch.build("LQ-rPPG").load_codebooks([{"quantizer.embeddings.weight": torch.zeros(4, 1)}] * 4)
 

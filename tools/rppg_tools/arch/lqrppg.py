@@ -1,5 +1,7 @@
 """LQ-rPPG, the coarse-to-fine estimator with label-quantised supervision (2026), C2F model.
 Tensor names as in its repository; the stem is RhythmMamba's (Zou 2024)."""
+import pathlib
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -16,6 +18,15 @@ CODES = (2, 4, 8, 16)  # levels that the label quantiser of each stage has
 
 def stem(c_in, c_out, stride):
     return nn.Sequential(nn.Conv2d(c_in, c_out, 7, stride, 3), nn.BatchNorm2d(c_out), nn.ReLU(), nn.MaxPool2d(2))
+
+
+def quantisers(folder):
+    """The files of a folder that are named as the reference names its label quantisers, stage by stage."""
+    found = [sorted(pathlib.Path(folder).glob(f"*_{k}th_LQ_*.pth")) for k in range(1, STAGES + 1)]
+    if any(len(files) != 1 for files in found):
+        raise ToolError(f"{folder}: wanted one file *_1th_LQ_*.pth, one *_2th_LQ_*.pth, up to {STAGES}; there are "
+                        f"{', '.join(str(len(files)) for files in found)}")
+    return [files[0] for files in found]
 
 
 def conv_of_twice(g, x, layer):
@@ -80,8 +91,8 @@ class LQRPPG(nn.Module):
     """x [N, 3, T, H, W], standardised, T <= frames. Out [N, T], the pulse wave.
 
     Each stage's features are read out as one value per frame, which is drawn softly towards the levels of that
-    stage's label quantiser (`codebook_k`, see load_codebooks) and added back to the features. codebooks=False: the
-    value itself goes back."""
+    stage's label quantiser (`codebook_k`) and added back to the features. codebooks: a folder with the label quantisers'
+    files; True where they come later, by load_codebooks; False: the value itself goes back."""
     states = 48
     optional = ("codebook_",)
     spec = Spec("wave", "standard", 160, size=128)
@@ -96,9 +107,11 @@ class LQRPPG(nn.Module):
             self.add_module(f"mamba{k}_scalar_projection", nn.Conv1d(1, dim, 1))
             if codebooks:
                 self.register_buffer(f"codebook_{k}", torch.full((CODES[k - 1],), torch.nan))
-        self.codebooks = codebooks
+        self.codebooks = bool(codebooks)
         self.position_embedding = nn.Parameter(torch.zeros(1, frames, dim))
         self.rppg_predictor = Predictor(dim)
+        if not isinstance(codebooks, bool):
+            self.load_codebooks(quantisers(codebooks))
 
     def load_codebooks(self, sources):
         """sources: the label quantisers' .pth files (or dicts) of the stages 1 to 4, in this order. A fifth one is
@@ -132,7 +145,7 @@ class LQRPPG(nn.Module):
     def lower(self, g, x):
         """x [T][H][W][3]"""
         if self.codebooks and not torch.isfinite(self.codebook_1).all():
-            raise ToolError("LQ-rPPG has no codebooks yet: load_codebooks takes the label quantisers' files")
+            raise ToolError("LQ-rPPG has no codebooks yet: build it with codebooks=FOLDER of its label quantisers' files")
         frames = x.shape[0]
         x = emit(g, conv_of_twice(g, self.Fusion_Stem.lower(g, x), self.stem3[0]), self.stem3[1:])
         x = rows(g, g.reduce(g.binary("mul", x, g.attention_mask(g.act(x, "sigmoid"))), "mean", (1, 2)))
