@@ -266,7 +266,7 @@ typedef struct rppg_skin { int cb_min, cb_max, cr_min, cr_max; } rppg_skin;
    stride shorter than the rectangle; RPPG_ERR_UNSUPPORTED for a gate on grey or Bayer;
    RPPG_ERR_DATA and all zero if nothing passed.
    Exact. Cost: O(pixels): 2 to 3 times rppg_roi_sums; about 1 ns a pixel where bytes cannot be
-   shuffled (SSE2, 32-bit ARM) and for samples that share bytes; a gate takes 2 ns a pixel more, of
+   shuffled (SSE2, 32-bit ARM) and for samples that share bytes; a gate takes 3 ns a pixel more, of
    RGB565 and P010 5. 5 KB of stack.                                                           */
 RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
                                     const uint8_t *mask, ptrdiff_t stride, const rppg_skin *skin,
@@ -5615,7 +5615,7 @@ static void rppg__model_reset(rppg_session *s)
   rppg__reader *r = s->reader;
   r->taken = r->fresh = r->ran = 0;
   r->has_patch = 0;
-  if (r->wave) memset(r->wave, 0, s->n * sizeof *r->wave);
+  if (!r->classes) memset(r->wave, 0, s->n * sizeof *r->wave);
   rppg_nn_reset(&r->nn);
 }
 

@@ -30,6 +30,7 @@ static const char usage[] =
   "  --fps F            frames per second of images (30), or instead of the Y4M header's\n"
   "  --method M         pos, chrom, green, contact (finger on the lens), pbv, pbv-data, lgi, omit,\n"
   "                     ica, pca, 2sr (RGB), nir (infrared), consensus of several (pos)\n"
+  "  --model F.rppg     a network that is weighed against the method (see rppg_nn.h, rppg_tools)\n"
   "  --window S         seconds an estimate looks back, 4 to 60                  (10)\n"
   "  --step S           seconds between estimates                                (1)\n"
   "  --band LO,HI       beats per minute to look for                             (36,240)\n"
@@ -41,7 +42,7 @@ static const char usage[] =
   "A frame header of Y4M may carry its capture time: FRAME XT=<microseconds>.\n";
 
 typedef struct options {
-  const char *input, *csv, *plot;
+  const char *input, *csv, *plot, *model;
   rppg_rect face;
   double fps, window_s, step_s, bpm_min, bpm_max;
   int has_face, method, json, skin, vitals;
@@ -83,7 +84,7 @@ static options parse(int argc, char **argv)
       o.has_face = strcmp(v, "auto") != 0;
       if (o.has_face) o.face = option_box(v);
     }
-    else if (!strcmp(a, "--model")) die(EXIT_USAGE, "--model is not in this version");
+    else if (!strcmp(a, "--model")) o.model = option_value(argc, argv, &i);
     else if (a[0] == '-' && a[1]) die(EXIT_USAGE, "unknown option '%s' (see --help)", a);
     else if (o.input) die(EXIT_USAGE, "one input, please: '%s' and '%s'", o.input, a);
     else o.input = a;
@@ -405,27 +406,89 @@ static rppg_rect face_box(const options *o, const rppg_frame *f)
   return r;
 }
 
+/* The model's file, which stays in memory; ends the program with what is wrong with it. */
+static void load_model(const char *path, rppg_config *cfg)
+{
+  FILE *f = fopen(path, "rb");
+  size_t room = 1 << 16, n = 0, size;
+  unsigned char *blob = (unsigned char *)must_alloc(room);
+  rppg_nn_model m;
+  rppg_nn_error e;
+  void *mem;
+  if (!f) die(EXIT_INPUT, "cannot open the model '%s'", path);
+  while ((n += fread(blob + n, 1, room - n, f)) == room) {
+    room *= 2;
+    if (room > (size_t)1 << 30) die(EXIT_INPUT, "%s: larger than 512 MB", path);
+    blob = (unsigned char *)realloc(blob, room);
+    if (!blob) die(EXIT_INPUT, "%s: no memory for it", path);
+  }
+  fclose(f);
+  size = rppg_nn_mem_size(blob, n);
+  mem = must_alloc(size + 1);
+  if (rppg_nn_open(&m, blob, n, mem, size, &e) != RPPG_OK)
+    die(EXIT_INPUT, "%s: no usable model: %s (%s%s%d)", path, e.what, e.field,
+        e.layer >= 0 ? ", layer " : e.tensor >= 0 ? ", tensor " : " ", e.layer >= 0 ? e.layer : e.tensor);
+  if (m.spec.source == RPPG_NN_RAW)
+    die(EXIT_INPUT, "%s: it does not say what goes in (chunk SPEC); nn_run can run it", path);
+  free(mem);
+  cfg->model = blob;
+  cfg->model_size = n;
+  cfg->model_face = 4096;
+}
+
+/* Where the search sees a face now, for a session that does not search; NULL before the first. */
+static const rppg_rect *find_face(rppg_finder *f, const rppg_frame *frame, int64_t t_us)
+{
+  static rppg_rect box;
+  const rppg_person *found;
+  size_t n;
+  rppg_finder_push(f, frame, t_us);
+  found = rppg_finder_people(f, &n);
+  if (n) box = found[0].box;
+  return box.w ? &box : NULL;
+}
+
+static void start_finder(rppg_finder *f, const rppg_config *like)
+{
+  rppg_config cfg = *like;
+  size_t size;
+  cfg.model = NULL;
+  cfg.auto_cells = RPPG_AUTO_CELLS;
+  cfg.rate_hz = 0.0;
+  size = rppg_finder_mem_size(&cfg);
+  if (!size || rppg_finder_init(f, &cfg, must_alloc(size), size) != RPPG_OK)
+    die(EXIT_USAGE, "these options do not go with the search: give --face x,y,w,h");
+}
+
 /* Grey frames have no colours to separate: GREEN, whatever the default. */
-static void start(const options *o, const rppg_frame *f, rppg_session *s, vitals *vit)
+static void start(const options *o, const rppg_frame *f, rppg_session *s, rppg_finder *finder, vitals *vit)
 {
   static const rppg_skin skin = { 0, 0, 0, 0 };
-  rppg_config cfg;
+  rppg_config cfg, without;
   memset(&cfg, 0, sizeof cfg);
   cfg.method = o->method >= 0 ? o->method : f->format == RPPG_GRAY8 ? RPPG_GREEN : RPPG_POS;
   cfg.window_s = o->window_s;
   cfg.bpm_min = o->bpm_min;
   cfg.bpm_max = o->bpm_max;
   cfg.skin = o->skin ? &skin : NULL;
-  if (o->vitals) cfg.rate_hz = 30.0; /* beats want it, with the search too */
-  if (search(o, f)) cfg.auto_cells = RPPG_AUTO_CELLS;
+  if (o->vitals && !o->model) cfg.rate_hz = 30.0; /* beats want it, with the search too */
+  if (search(o, f) && !o->model) cfg.auto_cells = RPPG_AUTO_CELLS;
   if (f->format == RPPG_GRAY8 && cfg.method != RPPG_GREEN && cfg.method != RPPG_NIR && cfg.method != RPPG_CONTACT)
     die(EXIT_USAGE, "a grey video has no colours: only --method green or nir fits");
   if (f->format == RPPG_GRAY8 && o->skin) die(EXIT_USAGE, "a grey video has no colours for --skin");
   if (cfg.method == RPPG_2SR && o->skin) die(EXIT_USAGE, "--skin does not go with --method 2sr");
   if (cfg.method == RPPG_2SR && f->format != RPPG_RGB24)
     die(EXIT_USAGE, "--method 2sr needs RGB: numbered images, not Y4M");
+  without = cfg;
+  if (o->model) {
+    load_model(o->model, &cfg);
+    if (!rppg_mem_size(&cfg))
+      die(EXIT_USAGE, "%s does not go with these options: it needs a window of its length, the regions it was trained on, and %s",
+          o->model, "a size of input that its chunk SPEC describes");
+    if (search(o, f)) start_finder(finder, &cfg);
+  }
   start_session(s, &cfg);
-  if (o->vitals) vitals_start(vit, &cfg);
+  if (o->vitals) vitals_start(vit, &without);
 }
 
 /* Share of the regions' pixels that count, of the newest frame. */
@@ -449,15 +512,16 @@ static void run(const options *o, video *v, rppg_session *s, history *h, persons
   const rppg_rect *where;
   rppg_result r;
   const rppg_person *found;
+  rppg_finder finder;
   size_t n = 0, i;
   while (video_next(v, &t_us)) {
     if (v->count == 1) {
       face = face_box(o, &v->frame);
-      start(o, &v->frame, s, vit);
+      start(o, &v->frame, s, &finder, vit);
       first_us = t_us;
       if (csv) csv_header(csv, s);
     }
-    where = search(o, &v->frame) ? RPPG_FACE_AUTO : &face;
+    where = !search(o, &v->frame) ? &face : o->model ? find_face(&finder, &v->frame, t_us) : RPPG_FACE_AUTO;
     rppg_push(s, &v->frame, where, t_us); /* refusals show as flags */
     if (o->vitals) rppg_push(&vit->minute, &v->frame, where, t_us);
     if (o->skin) *skin += (skin_share(s) - *skin) / (double)v->count;
