@@ -3761,6 +3761,7 @@ static rppg_status rppg_nn__survey(rppg_nn__blob *b, const void *blob, size_t si
   rppg_nn_tensor room[10];
   rppg_nn_layer l;
   rppg_nn__need need;
+  uint64_t prep = 0;
   uint32_t i;
   rppg_status status = rppg_nn__header(b, blob, size, e);
   if (status == RPPG_OK) status = rppg_nn__check_tensors(b, e);
@@ -3771,10 +3772,11 @@ static rppg_status rppg_nn__survey(rppg_nn__blob *b, const void *blob, size_t si
     status = rppg_nn__layer(b, i, NULL, room, &l, &need, e);
     if (status != RPPG_OK) return status;
     if (need.scratch > *scratch) *scratch = need.scratch;
-    if ((uint64_t)(size_t)need.prep != need.prep) count.failed = 1;
-    else if (need.prep) rppg__take(&count, (size_t)need.prep, 1);
+    prep += (need.prep + RPPG__ALIGN - 1) / RPPG__ALIGN * RPPG__ALIGN;
   }
   rppg_nn__lay_out(&layout, b, *scratch, &count);
+  if ((uint64_t)(size_t)prep != prep) count.failed = 1;
+  rppg__take(&count, (size_t)prep, 1); /* last, as rppg_nn_open does */
   *bytes = rppg__arena_size(&count);
   return *bytes ? RPPG_OK
                 : rppg_nn__wrong(e, RPPG_ERR_SPACE, "larger than an address space", "", -1, -1);
@@ -3984,6 +3986,8 @@ RPPG_DEF rppg_status rppg_nn_open(rppg_nn_model *m, const void *blob, size_t siz
     if (need.prep) a.layers[i].prep = rppg__take(&from, (size_t)need.prep, 1);
   }
   if (status == RPPG_OK) status = rppg_nn__check_order(&b, &a, e);
+  if (status == RPPG_OK && from.failed)
+    status = rppg_nn__wrong(e, RPPG_ERR_SPACE, "the memory block is too small", "", -1, -1);
   if (status != RPPG_OK) return status;
   for (i = 0; i < b.n_layers; i++) {
     const rppg_nn__op *op = rppg_nn__find(a.layers[i].op);

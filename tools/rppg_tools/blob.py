@@ -382,8 +382,7 @@ class Graph:
     # ---- memory ----
 
     def plan(self):
-        """Places activations: largest first, each at the lowest place that is free while it lives. The arena's size,
-        and the lower bound: the most that lives at one time."""
+        """Places activations. The arena's size, and the lower bound: the most that lives at one time."""
         born, last = {}, {}
         for i, layer in enumerate(self.layers):
             for t in layer.ins:
@@ -406,20 +405,12 @@ class Graph:
                     root[t] = root[source]
                     break
             members.setdefault(root[t], []).append(t)
-        places = []  # (from layer, to layer, offset, size, members)
-        for group in sorted(members.values(), key=lambda g: -g[0].bytes):
-            begin, end, size = born[group[0]], max(last[m] for m in group), up64(group[0].bytes)
-            busy = sorted((o, s) for a, b, o, s, _ in places if not (b < begin or end < a))
-            at = 0
-            for o, s in busy:
-                if at + size <= o:
-                    break
-                at = max(at, o + s)
-            places.append((begin, end, at, size, group))
+        groups = [(born[g[0]], max(last[m] for m in g), up64(g[0].bytes), g) for g in members.values()]
+        bound = max((sum(size for a, b, size, _ in groups if a <= i <= b) for i in range(len(self.layers))), default=0)
+        arena, places = pack_places(groups, bound)
+        for at, (_, _, _, group) in places:
             for t in group:
                 t.offset = at
-        arena = max((o + s for _, _, o, s, _ in places), default=0)
-        bound = max((sum(s for a, b, _, s, _ in places if a <= i <= b) for i in range(len(self.layers))), default=0)
         return arena, bound
 
     # ---- writing ----
@@ -482,6 +473,39 @@ class Graph:
 
     def write(self, path, weights="f32"):
         pathlib.Path(path).write_bytes(self.pack(weights))
+
+
+def place(groups):
+    """(first layer, last layer, size, ...) each at the lowest place that is free while it lives: [(place, group)]"""
+    places = []
+    for group in groups:
+        begin, end, size = group[:3]
+        at = 0
+        for other, (a, b, s, *_) in sorted(places, key=lambda p: p[0]):
+            if b < begin or end < a or other + s <= at:
+                continue
+            if at + size <= other:
+                break
+            at = other + s
+        places.append((at, group))
+    return places
+
+
+def pack_places(groups, bound):
+    """The smallest arena of some orders of placing: largest first, then each time what ended up on top comes first."""
+    best, tries = None, min(100, 1 + 1_000_000 // (len(groups) ** 2 + 1))
+    for key in (lambda g: -g[2], lambda g: -g[2] * (g[1] - g[0] + 1), lambda g: (g[0], -g[2])):
+        order = sorted(groups, key=key)
+        for _ in range(tries):
+            places = place(order)
+            top = max(((at + g[2], g) for at, g in places), key=lambda p: p[0], default=(0, None))
+            if best is None or top[0] < best[0]:
+                best = top[0], places
+            if best[0] == bound or top[1] is order[0]:
+                break
+            order.remove(top[1])
+            order.insert(0, top[1])
+    return best
 
 
 def fold_affine(layer, scale, shift):

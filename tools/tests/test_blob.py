@@ -16,7 +16,7 @@ ISAS = range(nn.library().nn_isa(-1) + 1)
 
 @pytest.fixture
 def rng(request):
-    return np.random.default_rng(abs(hash(request.node.name)) % 2**32 if False else sum(map(ord, request.node.name)))
+    return np.random.default_rng(sum(map(ord, request.node.name)))
 
 
 def tensor(x):
@@ -70,13 +70,11 @@ def test_conv(rng, shape, co, k, stride, pad, dilation, groups):
 
 
 @pytest.mark.parametrize("shape,co,k,stride,pad,extra", [
-    ((4, 3, 3, 8), 16, (4, 1, 1), (2, 1, 1), (1, 0, 0), 0), ((5, 2, 3, 5), 7, (7, 1, 1), (2, 1, 1), (2, 1, 1), 0),
+    ((4, 3, 3, 8), 16, (4, 1, 1), (2, 1, 1), (1, 0, 0), 0), ((5, 4, 3, 5), 7, (7, 1, 1), (2, 1, 1), (2, 1, 1), 0),
     ((3, 4, 5, 6), 18, (3, 3, 3), (2, 2, 2), 1, 1), ((1, 4, 9, 4), 3, (1, 2, 5), (1, 3, 4), 0, (0, 2, 3)),
     ((1, 1, 61, 2), 20, (1, 1, 3), (1, 1, 1), (0, 0, 2), 0), ((2, 3, 4, 3), 4, (2, 1, 2), (3, 2, 5), 0, (1, 1, 4))])
 @pytest.mark.parametrize("weights", ["f32", "f16", "s8"])
 def test_upconv(rng, shape, co, k, stride, pad, extra, weights):
-    if any(2 * p > (d - 1) * s + kk - 1 for p, d, s, kk in zip(*map(blob.triple, (pad, shape[:3], stride, k)))):
-        pytest.skip("nothing is left")
     x, b = rng.normal(size=shape), rng.normal(size=co)
     w = rng.normal(size=(shape[3], co, *k)).astype(np.float32)
     if weights == "f16":
@@ -524,7 +522,7 @@ def live(graph):
     return worst
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(150))
 def test_arena_is_tight(seed):
     g = random_graph(seed)
     g.fuse()
