@@ -215,7 +215,7 @@ typedef enum rppg_nn_op {
 } rppg_nn_op;
 
 /* Activations, elementwise. GELU is x * Phi(x), GELU_TANH its approximation by tanh. SIN and COS are
-   within 1e-6 for |x| <= 8192. */
+   within 2e-7 for |x| <= 8192. */
 typedef enum rppg_nn_act {
   RPPG_NN_LINEAR = 0, RPPG_NN_RELU, RPPG_NN_RELU6, RPPG_NN_ELU, RPPG_NN_GELU, RPPG_NN_GELU_TANH,
   RPPG_NN_SILU, RPPG_NN_TANH, RPPG_NN_SIGMOID, RPPG_NN_SOFTPLUS, RPPG_NN_EXP, RPPG_NN_SQRT,
