@@ -1149,17 +1149,30 @@ RPPG__FN(void, rppg_nn__binary)(int op, const float *a, const float *b, size_t s
 /* Softmax of scale * y, n numbers in place. */
 RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 {
-  float top = y[0] * scale, sum = 0.0f;
+  const size_t tail = n % RPPG__VF, body = n - tail;
+  const rppg__vf s = rppg__vf_set1(scale);
+  float t[RPPG__VF], lanes[RPPG__VF], top = y[0] * scale, sum = 0.0f;
+  rppg__vf v = rppg__vf_set1(top), acc = rppg__vf_zero();
   size_t i;
-  for (i = 0; i < n; i++) {
-    y[i] *= scale;
-    if (y[i] > top) top = y[i];
+  for (i = 0; i < RPPG__VF; i++) t[i] = i < tail ? y[body + i] : y[0];
+  for (i = 0; i < body; i += RPPG__VF) v = rppg__vf_max(rppg__vf_mul(rppg__vf_load(y + i), s), v);
+  v = rppg__vf_max(rppg__vf_mul(rppg__vf_load(t), s), v);
+  rppg__vf_store(lanes, v);
+  for (i = 0; i < RPPG__VF; i++) if (lanes[i] > top) top = lanes[i];
+  v = rppg__vf_set1(top);
+  for (i = 0; i < body; i += RPPG__VF) {
+    const rppg__vf e = RPPG__CALL(rppg_nn__vexp)(rppg__vf_sub(rppg__vf_mul(rppg__vf_load(y + i), s), v));
+    rppg__vf_store(y + i, e);
+    acc = rppg__vf_add(acc, e);
   }
-  for (i = 0; i < n; i++) y[i] -= top;
-  RPPG__CALL(rppg_nn__activate)(RPPG_NN_EXP, y, n);
-  for (i = 0; i < n; i++) sum += y[i];
+  rppg__vf_store(t, RPPG__CALL(rppg_nn__vexp)(rppg__vf_sub(rppg__vf_mul(rppg__vf_load(t), s), v)));
+  rppg__vf_store(lanes, acc);
+  for (i = 0; i < RPPG__VF; i++) sum += lanes[i];
+  for (i = 0; i < tail; i++) sum += t[i];
   sum = 1.0f / sum;
-  for (i = 0; i < n; i++) y[i] *= sum;
+  v = rppg__vf_set1(sum);
+  for (i = 0; i < body; i += RPPG__VF) rppg__vf_store(y + i, rppg__vf_mul(rppg__vf_load(y + i), v));
+  for (i = 0; i < tail; i++) y[body + i] = t[i] * sum;
 }
 
 /* Sum of x - mean over a row, or of its squares. */
@@ -1230,26 +1243,35 @@ RPPG__FN(void, rppg_nn__affine)(const float *x, size_t rows, size_t n, const flo
   }
 }
 
+/* VF numbers of exp(dt A): the factor of h from one position to the next. */
+RPPG__SUB(void, rppg_nn__decay_vf)(rppg__vf dt, const float *a, const float *turn, float *re, float *im)
+{
+  const rppg__vf size = RPPG__CALL(rppg_nn__vexp)(rppg__vf_mul(dt, rppg__vf_load(a)));
+  if (turn) {
+    const rppg__vf angle = rppg__vf_mul(dt, rppg__vf_load(turn));
+    rppg__vf_store(re, rppg__vf_mul(size, RPPG__CALL(rppg_nn__vsin)(angle, 0.5f)));
+    rppg__vf_store(im, rppg__vf_mul(size, RPPG__CALL(rppg_nn__vsin)(angle, 0.0f)));
+  } else rppg__vf_store(re, size);
+}
+
 /* e [N] = exp(dt A), and its imaginary part behind it: one row of A. */
 RPPG__SUB(void, rppg_nn__decay)(const rppg_nn__scan *s, const float *a, const float *turn, float dt)
 {
   const size_t n = s->states, columns = s->columns;
-  float *re = s->e, *im = s->e + n;
-  size_t i;
-  for (i = 0; i < columns; i++) re[i] = dt * a[i];
-  RPPG__CALL(rppg_nn__activate)(RPPG_NN_EXP, re, columns);
-  if (turn) {
-    float c[16];
-    size_t at, k;
-    for (at = 0; at < columns; at += k) {
-      k = columns - at < 16 ? columns - at : 16;
-      for (i = 0; i < k; i++) c[i] = im[at + i] = dt * turn[at + i];
-      RPPG__CALL(rppg_nn__activate)(RPPG_NN_COS, c, k);
-      RPPG__CALL(rppg_nn__activate)(RPPG_NN_SIN, im + at, k);
-      for (i = 0; i < k; i++) {
-        im[at + i] *= re[at + i];
-        re[at + i] *= c[i];
-      }
+  const rppg__vf step = rppg__vf_set1(dt);
+  float *re = s->e, *im = s->e + n, t[4][RPPG__VF];
+  size_t i = 0, k;
+  for (; i + RPPG__VF <= columns; i += RPPG__VF)
+    RPPG__CALL(rppg_nn__decay_vf)(step, a + i, turn ? turn + i : NULL, re + i, im + i);
+  if (i < columns) {
+    for (k = 0; k < RPPG__VF; k++) {
+      t[0][k] = i + k < columns ? a[i + k] : 0.0f;
+      t[1][k] = turn && i + k < columns ? turn[i + k] : 0.0f;
+    }
+    RPPG__CALL(rppg_nn__decay_vf)(step, t[0], turn ? t[1] : NULL, t[2], t[3]);
+    for (k = 0; i + k < columns; k++) {
+      re[i + k] = t[2][k];
+      if (turn) im[i + k] = t[3][k];
     }
   }
   if (columns == 1)
@@ -1317,11 +1339,14 @@ RPPG__FN(void, rppg_nn__scan_run)(const rppg_nn__scan *s)
     const float *x = s->x + at * s->x_step, *dt = s->dt + at * s->dt_step;
     const float *b = s->b + at * s->b_step, *c = s->c + at * s->c_step;
     float *y = s->y + at * s->y_step;
-    for (d = 0; d < s->channels; d++) {
-      const size_t row = d / s->per_row, in_row = d % s->per_row;
-      const float step = dt[d / s->per_dt], more = s->d ? s->d[d] * x[d] : 0.0f;
-      float *h = s->h + d * s->states;
-      if (in_row == 0 || d % s->per_dt == 0)
+    size_t row = 0, in_row = 0, in_dt = 0; /* which row of A, which channel of it and of dt's */
+    for (d = 0; d < s->channels; d++, in_row++, in_dt++) {
+      const float more = s->d ? s->d[d] * x[d] : 0.0f;
+      float *h = s->h + d * s->states, step;
+      if (in_row == s->per_row) { in_row = 0; row++; }
+      if (in_dt == s->per_dt) { in_dt = 0; dt++; }
+      step = *dt;
+      if (in_row == 0 || in_dt == 0)
         RPPG__CALL(rppg_nn__decay)(s, s->a + row * s->columns, s->turn ? s->turn + row * s->columns : NULL, step);
       if (s->turn) {
         float z[2];
@@ -1330,6 +1355,27 @@ RPPG__FN(void, rppg_nn__scan_run)(const rppg_nn__scan *s)
         y[(2 * row + 1) * s->per_row + in_row] = z[1];
       } else y[d] = RPPG__CALL(rppg_nn__scan_real)(s, b, c, step * x[d], h) + more;
     }
+  }
+}
+
+/* Frames put together: of each pixel's n channels the first k from a, the next k from b (NULL: zeros), the rest
+   from x. Vectors run over what comes later, which is then written over; not so the last pixels. */
+RPPG__FN(void, rppg_nn__mix)(const float *x, const float *a, const float *b, size_t k, size_t pixels, size_t n, float *y)
+{
+  const size_t last = RPPG__VF / n + 1;
+  const rppg__vf zero = rppg__vf_zero();
+  size_t p = 0, at = 0, c;
+  for (; p + last < pixels; p++, at += n) {
+    for (c = 0; c < k; c += RPPG__VF) rppg__vf_store(y + at + c, a ? rppg__vf_load(a + at + c) : zero);
+    for (c = k; c < 2 * k; c += RPPG__VF) rppg__vf_store(y + at + c, b ? rppg__vf_load(b + at + c) : zero);
+    for (c = 2 * k; c < n; c += RPPG__VF) rppg__vf_store(y + at + c, rppg__vf_load(x + at + c));
+  }
+  for (; p < pixels; p++, at += n) {
+    for (c = 0; c < k; c++) {
+      y[at + c] = a ? a[at + c] : 0.0f;
+      y[at + k + c] = b ? b[at + k + c] : 0.0f;
+    }
+    for (c = 2 * k; c < n; c++) y[at + c] = x[at + c];
   }
 }
 
@@ -1408,6 +1454,7 @@ typedef struct rppg_nn__kernels {
   void (*sum_columns)(const float *x, size_t rows, size_t n, const float *mean, float *sum);
   void (*affine)(const float *x, size_t rows, size_t n, const float *w, const float *b, float *y);
   void (*scan)(const rppg_nn__scan *s);
+  void (*mix)(const float *x, const float *a, const float *b, size_t k, size_t pixels, size_t n, float *y);
   void (*ema)(const rppg_nn__ema *e);
 } rppg_nn__kernels;
 
@@ -1415,7 +1462,7 @@ typedef struct rppg_nn__kernels {
   rppg_nn__dense_##isa, rppg_nn__widen_##isa, rppg_nn__line_in_##isa, rppg_nn__square_in_##isa,    \
   rppg_nn__line_out_##isa, rppg_nn__square_out_##isa, rppg_nn__pool_##isa, rppg_nn__binary_##isa,   \
   rppg_nn__softmax_##isa, rppg_nn__norm_rows_##isa, rppg_nn__sum_columns_##isa,                    \
-  rppg_nn__affine_##isa, rppg_nn__scan_run_##isa, rppg_nn__ema_run_##isa }
+  rppg_nn__affine_##isa, rppg_nn__scan_run_##isa, rppg_nn__mix_##isa, rppg_nn__ema_run_##isa }
 static const rppg_nn__kernels rppg_nn__table[] = {
   RPPG__ROW(base),
 #if defined(RPPG__DISPATCH)
@@ -2182,15 +2229,11 @@ static const char *rppg_nn__check_affine(const rppg_nn_layer *l, rppg_nn__need *
 
 static void rppg_nn__run_affine(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
-  const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]);
-  const float *x = rppg_nn__data(l->in[0]), *w = rppg_nn__data(l->w[0]),
-              *b = rppg_nn__data(l->w[1]);
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   float *y = rppg_nn__data(l->out[0]);
-  size_t i, c;
-  (void)m;
-  for (i = 0; i < pixels; i++, x += n, y += n)
-    for (c = 0; c < n; c++) y[c] = x[c] * w[c] + b[c];
-  rppg_nn__activate(l->act, rppg_nn__data(l->out[0]), n * pixels);
+  kernels->affine(rppg_nn__data(l->in[0]), rppg_nn__pixels(l->in[0]), (size_t)l->in[0]->d[3], rppg_nn__data(l->w[0]),
+                  rppg_nn__data(l->w[1]), y);
+  kernels->activate(l->act, y, l->in[0]->n);
 }
 
 static const char *rppg_nn__check_like(const rppg_nn_layer *l, rppg_nn__need *need)
@@ -2366,6 +2409,26 @@ static const char *rppg_nn__check_reduce(const rppg_nn_layer *l, rppg_nn__need *
   return NULL;
 }
 
+/* Sums or means over neighbouring axes but the last, by columns; 0 where it is not these. */
+static int rppg_nn__sum_frames(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const int32_t *d = l->in[0]->d, *od = l->out[0]->d;
+  const float *x = rppg_nn__data(l->in[0]);
+  float *y = rppg_nn__data(l->out[0]);
+  size_t outer = 1, rows = 1, n = 1, i;
+  int k = 0;
+  while (k < 4 && od[k] == d[k]) outer *= (size_t)d[k++];
+  while (k < 4 && od[k] == 1) rows *= (size_t)d[k++];
+  if (k == 4) return 0;
+  while (k < 4 && od[k] == d[k]) n *= (size_t)d[k++];
+  if (k < 4 || n == 1) return 0;
+  for (i = 0; i < outer; i++) kernels->sum_columns(x + i * rows * n, rows, n, NULL, y + i * n);
+  if (l->p[0] == 1) for (i = 0; i < l->out[0]->n; i++) y[i] /= (float)rows;
+  kernels->activate(l->act, y, l->out[0]->n);
+  return 1;
+}
+
 static void rppg_nn__run_reduce(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   const rppg_nn_tensor *out = l->out[0];
@@ -2374,7 +2437,7 @@ static void rppg_nn__run_reduce(const rppg_nn_model *m, const rppg_nn_layer *l)
   float *y = rppg_nn__data(out);
   size_t step[4], run = 1, i;
   int32_t t, h, w, c;
-  (void)m;
+  if (l->p[0] < 2 && rppg_nn__sum_frames(m, l)) return;
   for (i = 4; i-- > 0;) { step[i] = od[i] == 1 ? 0 : run; run *= (size_t)od[i]; }
   for (t = 0; t < d[0]; t++) for (h = 0; h < d[1]; h++) for (w = 0; w < d[2]; w++) {
     float *p = y + (size_t)t * step[0] + (size_t)h * step[1] + (size_t)w * step[2];
@@ -2614,6 +2677,12 @@ static void rppg_nn__run_upconv(const rppg_nn_model *m, const rppg_nn_layer *l)
 /* ---- norms ----------------------------------------------------------------------------------- */
 
 enum { RPPG_NN__LAYER_NORM, RPPG_NN__GROUP_NORM, RPPG_NN__RMS_NORM };
+enum { RPPG_NN__WIDE = 16 }; /* positions taken together, so that vectors are full whatever the channels */
+
+static uint64_t rppg_nn__moments_size(int32_t c) /* bytes of scratch: sums, parts, scale, shift */
+{
+  return (uint64_t)c * (sizeof(double) + 3 * RPPG_NN__WIDE * sizeof(float));
+}
 
 static const char *rppg_nn__check_norm(const rppg_nn_layer *l, rppg_nn__need *need)
 {
@@ -2627,7 +2696,7 @@ static const char *rppg_nn__check_norm(const rppg_nn_layer *l, rppg_nn__need *ne
   if (!rppg_nn__finite(l->f[0]) || l->f[0] < 0.0f) return "epsilon";
   if (!rppg_nn__vector(l->w[0], c)) return "weights";
   if (!rppg_nn__vector(l->w[1], c)) return "bias";
-  if (l->p[0] == RPPG_NN__GROUP_NORM) need->scratch = (uint64_t)c * (sizeof(double) + 3 * sizeof(float));
+  if (l->p[0] == RPPG_NN__GROUP_NORM) need->scratch = rppg_nn__moments_size(c);
   if (l->in[1] && need->scratch < 256 * sizeof(float)) need->scratch = 256 * sizeof(float);
   need->macs = 3 * (double)l->in[0]->n;
   return NULL;
@@ -2647,73 +2716,101 @@ static void rppg_nn__gate(const rppg_nn_model *m, int act, const float *z, float
   }
 }
 
-/* sum[n] over all positions of y, or of the squared differences from mean [n]: 64 at a time in single
-   precision, these in double. */
-static void rppg_nn__totals(const rppg_nn__kernels *kernels, const float *y, size_t pixels, size_t n,
+/* sum[n] over all positions, or of the squared differences from mean [16][n]: some at a time in single precision,
+   these in double. part [16][n]. */
+static void rppg_nn__totals(const rppg_nn__kernels *kernels, const float *x, size_t pixels, size_t n,
                             const float *mean, float *part, double *sum)
 {
-  size_t i, k, c;
+  size_t i, count, c, r;
   memset(sum, 0, n * sizeof *sum);
-  for (i = 0; i < pixels; i += k) {
-    k = pixels - i < 64 ? pixels - i : 64;
-    kernels->sum_columns(y + i * n, k, n, mean, part);
-    for (c = 0; c < n; c++) sum[c] += (double)part[c];
+  for (i = 0; i < pixels; i += count) {
+    const size_t wide = pixels - i < RPPG_NN__WIDE ? 1 : RPPG_NN__WIDE, rows = rppg_nn__least((pixels - i) / wide, 32);
+    count = rows * wide;
+    kernels->sum_columns(x + i * n, rows, wide * n, mean, part);
+    for (r = 0; r < wide; r++) for (c = 0; c < n; c++) sum[c] += (double)part[r * n + c];
   }
 }
 
-/* Group norm's factors: y * scale + shift. */
-static void rppg_nn__group(const rppg_nn_model *m, const rppg_nn_layer *l, const float *y, float *scale, float *shift)
+/* What NORM and STANDARD multiply by and add, [16][n] each in the scratch: by groups of channels. */
+static float *rppg_nn__moments(const rppg_nn_model *m, const float *x, size_t pixels, size_t n, size_t groups, float eps)
 {
   const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
-  const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]), per = n / (size_t)l->p[1];
+  const size_t per = n / groups;
   double *sum = (double *)m->scratch;
-  float *part = (float *)(sum + n);
+  float *part = (float *)(sum + n), *scale = part + RPPG_NN__WIDE * n, *shift = scale + RPPG_NN__WIDE * n;
   int square;
   size_t c, i;
   for (square = 0; square < 2; square++) {
-    rppg_nn__totals(kernels, y, pixels, n, square ? shift : NULL, part, sum);
+    rppg_nn__totals(kernels, x, pixels, n, square ? shift : NULL, part, sum);
     for (c = 0; c < n; c += per) {
       double all = 0.0;
       for (i = 0; i < per; i++) all += sum[c + i];
-      all /= (double)per * (double)pixels;
+      all = all / ((double)per * (double)pixels) + (square ? (double)eps : 0.0);
       for (i = 0; i < per; i++)
-        if (square) scale[c + i] = (float)(1.0 / rppg__sqrt(all + (double)l->f[0]));
+        if (square) scale[c + i] = all > 0.0 ? (float)(1.0 / rppg__sqrt(all)) : 0.0f;
         else shift[c + i] = (float)all;
     }
+    for (i = n; !square && i < RPPG_NN__WIDE * n; i++) shift[i] = shift[i - n];
   }
   for (c = 0; c < n; c++) shift[c] *= -scale[c];
+  return scale;
+}
+
+/* x * scale + shift, the factors of rppg_nn__moments, of which the first n are right. */
+static void rppg_nn__apply(const rppg_nn__kernels *kernels, const float *x, size_t pixels, size_t n, float *scale, float *y)
+{
+  const size_t wide = pixels / RPPG_NN__WIDE, done = wide * RPPG_NN__WIDE;
+  float *shift = scale + RPPG_NN__WIDE * n;
+  size_t i;
+  for (i = n; i < RPPG_NN__WIDE * n; i++) {
+    scale[i] = scale[i - n];
+    shift[i] = shift[i - n];
+  }
+  kernels->affine(x, wide, RPPG_NN__WIDE * n, scale, shift, y);
+  kernels->affine(x + done * n, pixels - done, n, scale, shift, y + done * n);
 }
 
 static void rppg_nn__run_norm(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]);
-  float *y = rppg_nn__copy(l);
-  if (l->in[1] && !(l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], rppg_nn__data(l->in[1]), y, l->in[0]->n);
-  if (l->p[0] == RPPG_NN__GROUP_NORM) {
-    float *scale = (float *)((double *)m->scratch + n) + n;
-    rppg_nn__group(m, l, y, scale, scale + n);
-    kernels->affine(y, pixels, n, scale, scale + n, y);
-  } else kernels->norm_rows(y, pixels, n, l->p[0] == RPPG_NN__LAYER_NORM, l->f[0]);
-  if (l->w[0] || l->w[1]) kernels->affine(y, pixels, n, rppg_nn__data(l->w[0]), rppg_nn__data(l->w[1]), y);
-  if (l->in[1] && (l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], rppg_nn__data(l->in[1]), y, l->in[0]->n);
+  const float *w = rppg_nn__data(l->w[0]), *b = rppg_nn__data(l->w[1]), *gate = rppg_nn__data(l->in[1]);
+  const int whole = l->p[0] == RPPG_NN__GROUP_NORM;
+  float *y = rppg_nn__data(l->out[0]);
+  if (!whole || gate) rppg_nn__copy(l);
+  if (gate && !(l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], gate, y, l->in[0]->n);
+  if (whole) {
+    const float *x = gate ? y : rppg_nn__data(l->in[0]);
+    float *scale = rppg_nn__moments(m, x, pixels, n, (size_t)l->p[1], l->f[0]), *shift = scale + RPPG_NN__WIDE * n;
+    size_t c;
+    for (c = 0; c < n; c++) {
+      if (w) { scale[c] *= w[c]; shift[c] *= w[c]; }
+      if (b) shift[c] += b[c];
+    }
+    rppg_nn__apply(kernels, x, pixels, n, scale, y);
+  } else {
+    kernels->norm_rows(y, pixels, n, l->p[0] == RPPG_NN__LAYER_NORM, l->f[0]);
+    if (w || b) kernels->affine(y, pixels, n, w, b, y);
+  }
+  if (gate && (l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], gate, y, l->in[0]->n);
   kernels->activate(l->act, y, l->in[0]->n);
+}
+
+static const char *rppg_nn__check_standard(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  need->scratch = rppg_nn__moments_size(l->in[0]->d[3]);
+  need->macs = 3 * (double)l->in[0]->n;
+  return rppg_nn__check_like(l, need);
 }
 
 /* (x - mean) / deviation over everything. */
 static void rppg_nn__run_standard(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
-  const size_t n = l->in[0]->n;
-  double mean = 0.0, square = 0.0;
-  float *y = rppg_nn__copy(l), scale, shift;
-  size_t i;
-  (void)m;
-  for (i = 0; i < n; i++) mean += (double)y[i];
-  mean /= (double)n;
-  for (i = 0; i < n; i++) square += ((double)y[i] - mean) * ((double)y[i] - mean);
-  scale = square > 0.0 ? (float)(1.0 / rppg__sqrt(square / (double)n)) : 0.0f;
-  shift = l->flags & 1 ? 0.0f : (float)mean;
-  for (i = 0; i < n; i++) y[i] = (y[i] - shift) * scale;
+  const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]);
+  const float *x = rppg_nn__data(l->in[0]);
+  float *scale = rppg_nn__moments(m, x, pixels, n, 1, 0.0f);
+  if (l->flags & 1) memset(scale + RPPG_NN__WIDE * n, 0, n * sizeof *scale);
+  rppg_nn__apply((const rppg_nn__kernels *)m->kernels, x, pixels, n, scale, rppg_nn__data(l->out[0]));
 }
 
 static const char *rppg_nn__check_mask(const rppg_nn_layer *l, rppg_nn__need *need)
@@ -2803,26 +2900,17 @@ static const char *rppg_nn__check_shift(const rppg_nn_layer *l, rppg_nn__need *n
 static void rppg_nn__run_shift(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   const int32_t *d = l->in[0]->d, length = l->p[0];
-  const size_t n = (size_t)d[3], moved = (size_t)l->p[1], pixels = (size_t)d[1] * (size_t)d[2], frame = pixels * n;
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const size_t n = (size_t)d[3], frame = (size_t)d[1] * (size_t)d[2] * n;
   const float *x = rppg_nn__data(l->in[0]), *from[2];
   float *y = rppg_nn__data(l->out[0]);
   int32_t t;
-  int side;
-  size_t i;
-  (void)m;
   for (t = 0; t < d[0]; t++) {
     const int32_t in = t % length, last = length - 1;
     const float *begin = x + (size_t)(t - in) * frame, *here = begin + (size_t)in * frame;
     from[0] = in < last ? here + frame : l->flags & 1 ? begin : NULL;
     from[1] = in > 0 ? here - frame : l->flags & 1 ? begin + (size_t)last * frame : NULL;
-    for (i = 0; i < pixels; i++, y += n) {
-      for (side = 0; side < 2; side++) {
-        float *to = y + (size_t)side * moved;
-        if (from[side]) memcpy(to, from[side] + i * n + (size_t)side * moved, moved * sizeof *y);
-        else memset(to, 0, moved * sizeof *y);
-      }
-      memcpy(y + 2 * moved, here + i * n + 2 * moved, (n - 2 * moved) * sizeof *y);
-    }
+    kernels->mix(here, from[0], from[1], (size_t)l->p[1], frame / n, n, y + (size_t)t * frame);
   }
 }
 
@@ -2970,24 +3058,24 @@ static const char *rppg_nn__check_matmul(const rppg_nn_layer *l, rppg_nn__need *
   return NULL;
 }
 
-/* n <= 16 columns from x on, length deep, as a panel: panel[k][i] = x[k * deep + i * across]. */
-static void rppg_nn__pack(const float *x, size_t length, size_t n, size_t deep, size_t across, float *panel)
+/* n <= 16 columns from x on, length deep, as a panel: panel[k][i] = scale * x[k * deep + i * across]. */
+static void rppg_nn__pack(const float *x, size_t length, size_t n, size_t deep, size_t across, float scale, float *panel)
 {
   size_t k, i;
   for (k = 0; k < length; k++, panel += RPPG_NN__BLOCK) {
-    for (i = 0; i < n; i++) panel[i] = x[k * deep + i * across];
+    for (i = 0; i < n; i++) panel[i] = x[k * deep + i * across] * scale;
     for (; i < RPPG_NN__BLOCK; i++) panel[i] = 0.0f;
   }
 }
 
-/* rows rows of x, x_step apart, by a panel of length: n columns of y, y_step apart, times scale. edge
-   [STRIP][16], zeros [16]. */
+/* rows rows of x, x_step apart, by a panel of length: n <= 16 columns of y, y_step apart. edge [STRIP][16], zeros
+   [16]. */
 static void rppg_nn__product(const rppg_nn__kernels *kernels, const float *x, size_t x_step, size_t rows, size_t length,
-                             const float *panel, float *y, size_t y_step, size_t n, float scale, float *edge,
-                             const float *zeros)
+                             const float *panel, float *y, size_t y_step, size_t n, float *edge, const float *zeros)
 {
+  const int whole = n == RPPG_NN__BLOCK;
   rppg_nn__sum s;
-  size_t i, k, c, count;
+  size_t i, k, count;
   memset(&s, 0, sizeof s);
   rppg_nn__bounds(&s);
   s.x = &x;
@@ -2996,13 +3084,13 @@ static void rppg_nn__product(const rppg_nn__kernels *kernels, const float *x, si
   s.len = length;
   s.step = x_step;
   s.bias = zeros;
-  s.y = edge;
-  s.y_step = RPPG_NN__BLOCK;
-  for (i = 0; i < rows; i += count, x += count * x_step) {
+  s.y = whole ? y : edge;
+  s.y_step = whole ? y_step : (size_t)RPPG_NN__BLOCK;
+  if (whole) kernels->sums(&s, rows);
+  else for (i = 0; i < rows; i += count, x += count * x_step) {
     count = rppg_nn__least(rows - i, RPPG_NN__STRIP);
     kernels->sums(&s, count);
-    for (k = 0; k < count; k++)
-      for (c = 0; c < n; c++) y[(i + k) * y_step + c] = edge[k * RPPG_NN__BLOCK + c] * scale;
+    for (k = 0; k < count; k++) memcpy(y + (i + k) * y_step, edge + k * RPPG_NN__BLOCK, n * sizeof *y);
   }
 }
 
@@ -3020,9 +3108,9 @@ static void rppg_nn__run_matmul(const rppg_nn_model *m, const rppg_nn_layer *l)
     float *to = rppg_nn__data(y) + i * rows * n;
     for (c = 0; c < n; c += count) {
       count = rppg_nn__least(n - c, RPPG_NN__BLOCK);
-      if (turned) rppg_nn__pack(b + c * k, k, count, 1, k, panel);
-      else rppg_nn__pack(b + c, k, count, n, 1, panel);
-      rppg_nn__product(kernels, a, k, rows, k, panel, to + c, n, count, l->f[0], edge, zeros);
+      if (turned) rppg_nn__pack(b + c * k, k, count, 1, k, l->f[0], panel);
+      else rppg_nn__pack(b + c, k, count, n, 1, l->f[0], panel);
+      rppg_nn__product(kernels, a, k, rows, k, panel, to + c, n, count, edge, zeros);
     }
   }
   kernels->activate(l->act, rppg_nn__data(y), y->n);
@@ -3170,11 +3258,11 @@ static void rppg_nn__run_attention(const rppg_nn_model *m, const rppg_nn_layer *
         rows = rppg_nn__least(a.q_n - i, RPPG_NN__STRIP);
         for (k = 0; k < padded; k += RPPG_NN__BLOCK)
           rppg_nn__product(kernels, q + i * cq + head * a.dk, cq, rows, a.dk, a.keys + k * a.dk, a.scores + k, padded,
-                           RPPG_NN__BLOCK, 1.0f, a.edge, a.zeros);
+                           RPPG_NN__BLOCK, a.edge, a.zeros);
         for (k = 0; k < rows; k++) kernels->softmax(a.scores + k * padded, a.k_n, l->f[0]);
         for (c = 0; c < a.dv; c += RPPG_NN__BLOCK)
           rppg_nn__product(kernels, a.scores, padded, rows, a.k_n, a.values + c * a.k_n, y + i * cv + head * a.dv + c, cv,
-                           rppg_nn__least(a.dv - c, RPPG_NN__BLOCK), 1.0f, a.edge, a.zeros);
+                           rppg_nn__least(a.dv - c, RPPG_NN__BLOCK), a.edge, a.zeros);
       }
     }
     for (i = 0; a.y && i < a.q_n; i++)
@@ -3413,7 +3501,7 @@ static const rppg_nn__op *rppg_nn__find(int op)
     { "resize", 1, 1, 1, 0, 0, 0, 1, rppg_nn__check_resize, NULL, rppg_nn__run_resize },
     { "shift", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_shift, NULL, rppg_nn__run_shift },
     { "diff", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_diff, NULL, rppg_nn__run_diff },
-    { "standard", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_like, NULL, rppg_nn__run_standard },
+    { "standard", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_standard, NULL, rppg_nn__run_standard },
     { "mask", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_mask, NULL, rppg_nn__run_mask },
     { "matmul", 2, 2, 1, 0, 0, 0, 1, rppg_nn__check_matmul, NULL, rppg_nn__run_matmul },
     { "attention", 3, 4, 1, 0, 0, 0, 0, rppg_nn__check_attention, NULL, rppg_nn__run_attention },
