@@ -3539,7 +3539,9 @@ static const char *rppg_nn__check_fft(const rppg_nn_layer *l, rppg_nn__need *nee
   if (config.n > RPPG_DSP_FFT_MAX) return "size";
   if (rppg_nn__pixels(bins) != config.n / 2 + 1 || (uint64_t)bins->d[3] != 2 * (uint64_t)n)
     return "output size";
-  need->prep = RPPG_NN__FFT_ROOM + rppg_dsp_fft_mem_size(&config);
+  need->prep = rppg_dsp_fft_mem_size(&config);
+  if (need->prep == 0) return "size"; /* more than an address space */
+  need->prep += RPPG_NN__FFT_ROOM;
   need->scratch = 2 * ((uint64_t)config.n / 2 + 1) * sizeof(float);
   need->macs = (double)x->n * 8;
   return NULL;
