@@ -5,7 +5,7 @@
 #   make test     all tests whose tools are installed (tests/run.sh says what it skips)
 #   make bench    table of speeds, and build/bench.json
 #   make peers    the same work by other libraries, where they are installed
-#   make golden   remakes tests/golden/*.h with NumPy and SciPy (needs Python and pip)
+#   make golden   remakes tests/golden/*.h with NumPy, SciPy, PyTorch (needs Python and pip)
 #   make install  PREFIX=/usr/local DESTDIR=: the headers and rppg.pc
 #   make clean
 
@@ -53,7 +53,7 @@ golden: build/venv
 # Pinned: the vectors are what these very versions compute.
 build/venv: | build
 	$(PYTHON) -m venv $@
-	$@/bin/pip install --quiet --disable-pip-version-check numpy==2.4.6 scipy==1.17.1 || \
+	$@/bin/pip install --quiet --disable-pip-version-check numpy==2.4.6 scipy==1.17.1 torch==2.13.0 || \
 	  { rm -rf $@; exit 1; }
 
 # The tools with their tests; -e: they find the headers above themselves.

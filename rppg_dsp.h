@@ -642,7 +642,7 @@ RPPG_DEF rppg_status rppg_dsp_whiten3(const float *x, size_t n, float *y, double
 
 #if defined(RPPG__DISPATCH)
 #  define RPPG__TARGET_AVX512 RPPG__ATTR("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
-#  define RPPG__TARGET_AVX2   RPPG__ATTR("avx2,fma")
+#  define RPPG__TARGET_AVX2   RPPG__ATTR("avx2,fma,f16c")
 #  define RPPG__PASS RPPG__AVX512
 #  define RPPG_DSP__KERNELS
 #  include RPPG_DSP__SELF
@@ -1419,7 +1419,7 @@ static rppg_isa rppg__isa_detect(void)
   rppg__cpuid(0, r);
   if (r[0] < 7) return RPPG_ISA_BASE;
   rppg__cpuid(1, r);
-  if (!(r[2] & 1u << 27) || !(r[2] & 1u << 12)) return RPPG_ISA_BASE; /* OSXSAVE, FMA */
+  if (~r[2] & (1u << 27 | 1u << 12 | 1u << 29)) return RPPG_ISA_BASE; /* OSXSAVE, FMA, F16C */
   os = rppg__xcr0();
   rppg__cpuid(7, r);
   if ((os & 0x06) != 0x06 || !(r[1] & avx2)) return RPPG_ISA_BASE;

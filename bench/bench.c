@@ -7,9 +7,11 @@
 #define RPPG_IMPLEMENTATION
 #define RPPG_TESTING
 #include "../rppg.h"
+#include "../rppg_nn.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include "nets.h"
 
 static volatile uint64_t sink; /* what keeps the work alive */
 static rppg_isa isa;           /* of the case that runs */
@@ -228,6 +230,66 @@ static void limit_flops(void)
 #define limit_flops NULL
 #endif
 
+/* ---- limit: fused products and sums, or both one by one where the set has no FMA ---------------- */
+
+#if defined(RPPG__DISPATCH)
+#define FMAS(name, target, V, W, set1, store, fma)                                      \
+  static RPPG__ATTR(target) float name(size_t steps)                                    \
+  {                                                                                     \
+    const V f = set1(unit), z = set1(unit);                                             \
+    V a0 = f, a1 = f, a2 = f, a3 = f, a4 = f, a5 = f, a6 = f, a7 = f, a8 = f, a9 = f;   \
+    V b0 = set1(unit), b1 = b0;                                                         \
+    float t[W];                                                                         \
+    for (; steps > 0; steps--) { /* 12 chains */                                        \
+      a0 = fma(a0, f, z); a1 = fma(a1, f, z); a2 = fma(a2, f, z); a3 = fma(a3, f, z);   \
+      a4 = fma(a4, f, z); a5 = fma(a5, f, z); a6 = fma(a6, f, z); a7 = fma(a7, f, z);   \
+      a8 = fma(a8, f, z); a9 = fma(a9, f, z); b0 = fma(b0, f, z); b1 = fma(b1, f, z);   \
+      __asm__ volatile("" : "+x"(a0), "+x"(a1), "+x"(a2), "+x"(a3), "+x"(a4), "+x"(a5)); \
+      __asm__ volatile("" : "+x"(a6), "+x"(a7), "+x"(a8), "+x"(a9), "+x"(b0), "+x"(b1)); \
+    }                                                                                   \
+    store(t, a0); /* the chains are equal, and kept apart by the asm */                 \
+    return t[0];                                                                        \
+  }
+#define FMA128(a, b, c) _mm_add_ps(_mm_mul_ps(a, b), c)
+FMAS(fmas_base, "sse2", __m128, 4, _mm_set1_ps, _mm_storeu_ps, FMA128)
+FMAS(fmas_avx2, "avx2,fma", __m256, 8, _mm256_set1_ps, _mm256_storeu_ps, _mm256_fmadd_ps)
+FMAS(fmas_avx512, "avx512f", __m512, 16, _mm512_set1_ps, _mm512_storeu_ps, _mm512_fmadd_ps)
+
+static void limit_fmas(void)
+{
+  const double per_step = isa == RPPG_ISA_AVX512 ? 192.0 : isa == RPPG_ISA_AVX2 ? 96.0 : 48.0;
+  const size_t steps = (size_t)(flops_wanted / per_step) + 1;
+  sink += (uint64_t)(isa == RPPG_ISA_AVX512 ? fmas_avx512(steps)
+                   : isa == RPPG_ISA_AVX2 ? fmas_avx2(steps) : fmas_base(steps));
+}
+#else
+#define limit_fmas NULL
+#endif
+
+/* ---- networks: work is the multiply-adds of the plain sums; Winograd's way does fewer, so its
+   ratio may be above 1 -------------------------------------------------------------------------- */
+
+static net *network;
+static double start_net(net *n)
+{
+  network = n;
+  flops_wanted = n->macs;
+  return n->macs;
+}
+static double setup_clf(int type) { return start_net(net_clf(type)); }
+static double setup_deepphys(int type) { return start_net(net_deepphys(type)); }
+static const int shapes[][9] = { /* T H W Ci Co kt kh kw padding */
+  { 1, 18, 64, 1, 16, 1, 5, 11, 0 }, { 1, 14, 54, 16, 16, 1, 5, 11, 0 }, { 1, 10, 44, 16, 16, 1, 5, 11, 0 },
+  { 1, 36, 36, 3, 32, 1, 3, 3, 1 }, { 1, 36, 36, 32, 32, 1, 3, 3, 0 }, { 1, 17, 17, 32, 64, 1, 3, 3, 1 },
+  { 1, 17, 17, 64, 64, 1, 3, 3, 0 }, { 16, 16, 16, 64, 64, 3, 3, 3, 1 }, { 1, 64, 64, 3, 16, 1, 7, 7, 3 },
+  { 1, 32, 32, 64, 64, 1, 1, 1, 0 }, { 1, 24, 24, 24, 40, 1, 3, 3, 1 }, { 1, 1, 1, 3136, 128, 1, 1, 1, 0 },
+};
+static double setup_conv(int i)
+{
+  const int *s = shapes[i % 100];
+  return start_net(net_single(i / 100, s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], s[8]));
+}
+static void run_net(void) { net_run(network); }
 /* ---- signals ------------------------------------------------------------------------------------ */
 
 enum { SAMPLES = 4096, TAPS = 65 };
@@ -238,6 +300,19 @@ static rppg_dsp_fft fft;
 static void *fft_mem;
 static rppg_dsp_sos sos;
 static rppg_dsp_iir iir;
+
+static double setup_act(int act)
+{
+  int i;
+  for (i = 0; i < SAMPLES; i++) signal_out[i] = (float)(i % 101) * 0.06f - 3.0f;
+  flops_wanted = act;
+  return SAMPLES;
+}
+static void run_act(void)
+{
+  memcpy(signal_in, signal_out, SAMPLES * sizeof *signal_in);
+  rppg_nn__activate((int)flops_wanted, signal_in, SAMPLES);
+}
 
 static double start_signal(int n, double flops)
 {
@@ -506,6 +581,27 @@ static const bench_case cases[] = {
   { "patch_300x300_to_36/RAW12", setup_patch_36, RPPG_RAW12, run_patch, limit_bytes, "byte" },
   { "patch_300x300_to_72/RGB24", setup_patch_72, RPPG_RGB24, run_patch, limit_bytes, "byte" },
   { "patch_300x300_to_128/NV12", setup_patch_128, RPPG_NV12, run_patch, limit_bytes, "byte" },
+  { "nn_clf/f32", setup_clf, RPPG_NN_F32, run_net, limit_fmas, "mac" },
+  { "nn_clf/f16", setup_clf, RPPG_NN_F16, run_net, limit_fmas, "mac" },
+  { "nn_deepphys/f32", setup_deepphys, RPPG_NN_F32, run_net, limit_fmas, "mac" },
+  { "nn_deepphys/f16", setup_deepphys, RPPG_NN_F16, run_net, limit_fmas, "mac" },
+  { "conv_5x11_1_16/18x64", setup_conv, 0, run_net, limit_fmas, "mac" },
+  { "conv_5x11_16_16/14x54", setup_conv, 1, run_net, limit_fmas, "mac" },
+  { "conv_5x11_16_16/10x44", setup_conv, 2, run_net, limit_fmas, "mac" },
+  { "conv_3x3_3_32/36x36", setup_conv, 3, run_net, limit_fmas, "mac" },
+  { "conv_3x3_32_32/36x36", setup_conv, 4, run_net, limit_fmas, "mac" },
+  { "conv_3x3_32_64/17x17", setup_conv, 5, run_net, limit_fmas, "mac" },
+  { "conv_3x3_64_64/17x17", setup_conv, 6, run_net, limit_fmas, "mac" },
+  { "conv_3x3x3_64_64/16x16x16", setup_conv, 7, run_net, limit_fmas, "mac" },
+  { "conv_7x7_3_16/64x64", setup_conv, 8, run_net, limit_fmas, "mac" },
+  { "conv_1x1_64_64/32x32", setup_conv, 9, run_net, limit_fmas, "mac" },
+  { "conv_3x3_24_40/24x24", setup_conv, 10, run_net, limit_fmas, "mac" },
+  { "dense_3136_128/f32", setup_conv, 11, run_net, NULL, "mac" },
+  { "dense_3136_128/f16", setup_conv, 111, run_net, NULL, "mac" },
+  { "dense_3136_128/s8", setup_conv, 211, run_net, NULL, "mac" },
+  { "act_tanh/4096", setup_act, RPPG_NN_TANH, run_act, NULL, "value" },
+  { "act_sigmoid/4096", setup_act, RPPG_NN_SIGMOID, run_act, NULL, "value" },
+  { "act_gelu/4096", setup_act, RPPG_NN_GELU, run_act, NULL, "value" },
   { "fft_real/256", setup_fft, 256, run_fft, limit_flops, "flop" },
   { "fft_real/512", setup_fft, 512, run_fft, limit_flops, "flop" },
   { "fft_real/1024", setup_fft, 1024, run_fft, limit_flops, "flop" },

@@ -127,6 +127,10 @@ static double run_conv(const nn_conv *c, int *sound)
   m.scratch = scratch;
   m.kernels = &rppg_nn__table[rppg_isa_best()];
   if (op->prepare) op->prepare(&l);
+  if (c->more && c->seed % 2) { /* the residual where the output comes to lie */
+    memcpy(out, more, y_size);
+    tm.data = out;
+  } else op->run(&m, &l); /* what it leaves in the scratch must not matter */
   op->run(&m, &l);
   *sound = guarded(out, y_size) && guarded(scratch, (size_t)need.scratch) && guarded(prep, (size_t)need.prep);
   for (i = 0; i < 12; i++) {
@@ -198,8 +202,8 @@ static double act_error(int act, double v, double got, double want)
 
 static const char *const act_names[] = { "linear", "relu", "relu6", "elu", "gelu", "gelu_tanh", "silu", "tanh",
                                          "sigmoid", "softplus", "exp", "sqrt", "abs", "neg", "square", "sin", "cos" };
-static const double act_limits[] = { 0, 0, 0, 1.5e-7, 2.5e-7, 3.5e-7, 4e-7, 3.5e-7, 3e-7, 4e-7, 2e-7, 1e-7, 0, 0, 1e-7, 2e-7,
-                                     2e-7 };
+static const double act_limits[] = { 0, 0, 0, 1.5e-7, 3e-7, 3e-7, 2e-7, 3e-7, 2e-7, 3e-7, 1.2e-7, 1e-7, 0, 0, 1e-7,
+                                     2e-7, 2e-7 };
 
 static void test_acts(const char *isa)
 {

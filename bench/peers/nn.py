@@ -97,11 +97,6 @@ def steps(which, weights):
     return out
 
 
-def order(which):
-    """Ours lists weights layer by layer as run; DeepPhys' attention follows both branches."""
-    return None
-
-
 INPUTS = [[(1, 1, 18, 64)], [(1, 3, 36, 36), (1, 3, 36, 36)]]
 
 
@@ -231,7 +226,7 @@ class Ncnn:
 
 
 def main():
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 200
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 500
     rng = np.random.default_rng(1)
     for which, title in ((0, "CL+F"), (1, "DeepPhys, a frame of 36 x 36")):
         rivals = []
@@ -241,8 +236,6 @@ def main():
                 if ours.net and (type == 0 or isa > 0):
                     rivals.append(("rppg %s %s" % (name, kind), ours))
         weights = rivals[0][1].weights()
-        if which == 1:  # convolutions in the order of steps: d d r r g, twice, then the dense ones
-            pass
         for name, make in (("onnxruntime", Ort), ("ncnn", Ncnn)):
             try:
                 rivals.append((name, make(which, weights)))
@@ -256,10 +249,10 @@ def main():
         t = [[] for _ in rivals]
         for _ in range(rounds):
             for i, (_, r) in enumerate(rivals):
+                r.run()  # brings its weights back into the caches
                 a = time.perf_counter_ns()
-                for _ in range(5):
-                    r.run()
-                t[i].append((time.perf_counter_ns() - a) / 5)
+                r.run()
+                t[i].append(time.perf_counter_ns() - a)
         print("%s, f32, one thread, %d rounds\n%-26s %9s %9s  %s" % (title, rounds, "", "least us", "median us", "difference"))
         for i, (name, r) in enumerate(rivals):
             off = np.abs(r.get() - want).max() / np.abs(want).max()

@@ -100,6 +100,8 @@ def cases(rng):
     for w in list(range(1, 31)) + [44, 54]:
         out.append(case((1, 1, w, 7), 18, (1, 1, 1), act=w % 4, more=w % 2))
         out.append(case((1, 2, w + 2, 3), 16, (1, 2, 3), act=w % 3))
+    out.append(case((1, 1, 190, 5), 19, (1, 1, 3), act=1, more=1))  # rows longer than the edge buffer
+    out.append(case((2, 9, 12, 4), 17, (1, 1, 1), more=1, type=1))
     # kernels, strides, paddings, dilations, groups at random
     while len(out) < 250:
         gr = int(rng.choice([1, 1, 1, 2, 3]))
