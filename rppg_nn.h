@@ -115,9 +115,17 @@
                  "NOTE" text, UTF-8
                  "NAME" a name for each layer, each ended by a zero byte, for people
 
-   SOURCES, besides those named at the ops
-     [LavinGray2016] Fast algorithms for convolutional neural networks, CVPR
-     [CodyWaite1980] Software manual for the elementary functions
+   SOURCES
+     [Chen2018]          DeepPhys, ECCV 2018: the attention mask
+     [CodyWaite1980]     Software Manual for the Elementary Functions: reduction of arguments
+     [Dao2024]           Transformers are SSMs (Mamba-2), ICML 2024: one number of A for a head
+     [Gu2023]            Mamba, arXiv 2312.00752: the selective scan
+     [Joshi2024]         FactorizePhys, NeurIPS 2024: rank-one factors as attention
+     [LavinGray2016]     Fast algorithms for convolutional neural networks, CVPR 2016: Winograd's
+     [Lin2019]           TSM: Temporal shift module, ICCV 2019
+     [Narayanswamy2024]  BigSmall, WACV 2024: the shift that wraps
+     [Wang2025]          ME-rPPG, 2025: running normalisation
+     [Zou2024]           RhythmFormer, 2024: attention to the regions that score highest
 
    CHANGES
      0.1.0  first release                                                                         */
@@ -148,15 +156,15 @@ enum { RPPG_NN_MAX_IO = 16 }; /* inputs, and outputs, of a model */
              zeros; w1 bias [Co] or none; w2 for s8: scale [Co]. Input 1, or none, is added before
              act: a residual, of the output's sizes.
    DEPTHWISE The same with one filter for each channel: Co = Ci, p12 = 0, w0 [kt][kh][kw][C].
-   UPCONV    Transposed convolution, as PyTorch: parameters and weights as CONV's, but p6..8 is what
-             PyTorch calls padding, p9..11 = 1, p12 = 1; the output may be up to stride - 1 longer
-             than (input - 1) * stride - 2 * padding + kernel (its output padding). act
+   UPCONV    Transposed convolution, as PyTorch: parameters and weights as CONV's, but p6..8 is
+             what PyTorch calls padding, p9..11 = 1, p12 = 1; the output may be up to stride - 1
+             longer than (input - 1) * stride - 2 * padding + kernel (its output padding). act
    AFFINE    x * w0[c] + w1[c]: batch norm at inference. act, in place
-   NORM      x less its mean, over the root of its variance + f0, then times w0[C] and plus w1[C], each
-             or none. p0 = 0: over C (layer norm); 1: over T, H, W and C / p1 channels, in each of
-             p1 groups (group norm; instance norm: p1 = C); 2: over C without the mean (RMS norm).
-             Input 1, or none: a gate of x's sizes; x is multiplied by activation p2 of it before
-             the norm, or with flag 1 after it. act, in place
+   NORM      x less its mean, over the root of its variance + f0, then times w0[C] and plus w1[C],
+             each or none. p0 = 0: over C (layer norm); 1: over T, H, W and C / p1 channels, in
+             each of p1 groups (group norm; instance norm: p1 = C); 2: over C without the mean
+             (RMS norm). Input 1, or none: a gate of x's sizes; x is multiplied by activation p2
+             of it before the norm, or with flag 1 after it. act, in place
    POOL      p0 = 0 average, 1 maximum; p1..3 kernel, p4..6 stride, p7..9 padding before, along T,
              H, W. An average counts real samples alone, or with flag 1 the padding too. Kernel 0, 0,
              0: adaptive, as PyTorch, the output's sizes say how many cells. act
@@ -169,54 +177,56 @@ enum { RPPG_NN_MAX_IO = 16 }; /* inputs, and outputs, of a model */
    SLICE     From p0..3 on, every p4..7-th, along T, H, W, C.
    PERMUTE   Axis k of the output is axis p[k] of x.
    RESHAPE   The same numbers under other sizes. in place
-   RESIZE    To the output's T, H, W, at most 65536 each. p0 = 0: sample i * in / out, rounded down
-             (nearest; whole factors repeat samples); 1: linear between samples, which stand for
-             their middles (PyTorch's align_corners=False). act
-   SHIFT     Temporal shift: the T frames in segments of p0; the first p1 channels come from the frame
-             after, the next p1 from the frame before, within a segment; zeros where there is none,
-             or with flag 1 the frame at the segment's other end  [Lin2019, Narayanswamy2024].
-   DIFF      Along T. p0 = 0: next - this; 1: (next - this) / (next + this + f0). One frame less, or as
-             many: then the last one is zeros.
+   RESIZE    To the output's T, H, W, at most 65536 each. p0 = 0: sample i * in / out, rounded
+             down (nearest; whole factors repeat samples); 1: linear between samples, which stand
+             for their middles (PyTorch's align_corners=False). act
+   SHIFT     Temporal shift: the T frames in segments of p0; the first p1 channels come from the
+             frame after, the next p1 from the frame before, within a segment; zeros where there
+             is none, or with flag 1 the frame at the segment's other end [Lin2019,
+             Narayanswamy2024].
+   DIFF      Along T. p0 = 0: next - this; 1: (next - this) / (next + this + f0). One frame less,
+             or as many: then the last one is zeros.
    STANDARD  (x - mean) / deviation over everything, with flag 1 x / deviation; zeros where the
              deviation is 0. in place
    MASK      x / its sum over H, W * H * W * f0, for each frame and channel [Chen2018]. in place
    MATMUL    f0 * x y: x [T][H][M][K], input 1 [T][H][K][N], or with flag 1 [T][H][N][K]; out
              [T][H][M][N]. act
    ATTENTION softmax(f0 * Q K') V for each of p0 heads of C / p0 channels. Inputs Q, K, V, their
-             positions in order T, H, W; out: Q's positions, V's channels. Input 3, or none: a score
-             for each region of Q (rows) and of K; a region is p2 by p3 by p4 positions along T,
-             H, W, and sees the p1 regions of K and V with the highest scores alone, the earlier of
-             equal ones [Zou2024]. Without it p1..4 are 0.
-   SCAN      State space layer [Gu2023, Dao2024]: h = exp(dt A) h + dt B x, y = C h + D x, position after
-             position. y has D channels, h N = p5 states for each. Inputs 0..3 are x, dt, B, C, which
-             begin at their channels p0..3: D of x; p6 of dt, each for D / p6 channels; N of B and of
-             C. w0 A, sizes 1, 1, R, N or 1, 1, R, 1: a row for D / R channels; w1 D [D] or none. p4
-             sequences, one behind the other, of equal length, each begin with h = 0; with flag 1 the
-             last position comes first. w2, or none, as w0: the imaginary part of A; y then has 2 D
-             channels: for each of the R rows the real parts, then the imaginary ones; D x goes to
-             the real parts.
+             positions in order T, H, W; out: Q's positions, V's channels. Input 3, or none: a
+             score for each region of Q (rows) and of K; a region is p2 by p3 by p4 positions
+             along T, H, W, and sees the p1 regions of K and V with the highest scores alone, the
+             earlier of equal ones [Zou2024]. Without it p1..4 are 0.
+   SCAN      State space layer [Gu2023, Dao2024]: h = exp(dt A) h + dt B x, y = C h + D x,
+             position after position. y has D channels, h N = p5 states for each. Inputs 0..3 are
+             x, dt, B, C, which begin at their channels p0..3: D of x; p6 of dt, each for D / p6
+             channels; N of B and of C. w0 A, sizes 1, 1, R, N or 1, 1, R, 1: a row for D / R
+             channels; w1 D [D] or none. p4 sequences, one behind the other, of equal length, each
+             begin with h = 0; with flag 1 the last position comes first. w2, or none, as w0: the
+             imaginary part of A; y then has 2 D channels: for each of the R rows the real parts,
+             then the imaginary ones; D x goes to the real parts.
    CODEBOOK  Each number becomes the mean of w0[K] with weights softmax(-f0 |x - w0[k]|). in place
-   STEP      SCAN, but h is output 1, a state [1][1][D][N], complex [1][2][D][N] (real parts first):
-             read, and left as it is at the end. p4 = 1, no flags.
-   CAUSAL    Depthwise convolution along T over this frame and the p0 - 1 before it: w0 [p0][C], the last
-             row for this frame; w1 bias [C] or none. Output 1, a state [p0 - 1][H][W][C]: the frames
-             before the first one. act
-   EMA       Normalisation by running moments, frame after frame along T [Wang2025]: with r = w0[c], or
-             w0[c] times input 1, one number, where there is one, mean += r (x - mean), square += r
-             ((x - mean)^2 - square), y = (x - mean) / sqrt(square + f0). The mean in square is the
-             new one, or with flag 1 the one before. f1, where it is not 0: f1 tanh(y / f1).
-             Output 1, a state [2][H][W][C]: mean and square. act
-   NMF       The rank-one non-negative approximation of x as a matrix of T * H * W rows and C columns,
-             by p0 multiplicative updates, f0 added to each divisor [Joshi2024].
-   FFT       Over the positions, n of them, channel by channel: to [1][1][n / 2 + 1][2 C], C real parts and
-             C imaginary parts of each frequency; p0 = 1: back, to n positions, over n. Times f0.
+   STEP      SCAN, but h is output 1, a state [1][1][D][N], complex [1][2][D][N] (real parts
+             first): read, and left as it is at the end. p4 = 1, no flags.
+   CAUSAL    Depthwise convolution along T over this frame and the p0 - 1 before it: w0 [p0][C],
+             the last row for this frame; w1 bias [C] or none. Output 1, a state [p0 -
+             1][H][W][C]: the frames before the first one. act
+   EMA       Normalisation by running moments, frame after frame along T [Wang2025]: with r =
+             w0[c], or w0[c] times input 1, one number, where there is one, mean += r (x - mean),
+             square += r ((x - mean)^2 - square), y = (x - mean) / sqrt(square + f0). The mean in
+             square is the new one, or with flag 1 the one before. f1, where it is not 0: f1
+             tanh(y / f1). Output 1, a state [2][H][W][C]: mean and square. act
+   NMF       The rank-one non-negative approximation of x as a matrix of T * H * W rows and C
+             columns, by p0 multiplicative updates, f0 added to each divisor [Joshi2024].
+   FFT       Over the positions, n of them, channel by channel: to [1][1][n / 2 + 1][2 C], C real
+             parts and C imaginary parts of each frequency; p0 = 1: back, to n positions, over n.
+             Times f0.
    CUMSUM    Running sum along axis p0. in place                                                  */
 #define RPPG_NN__OPS(X) \
   X(CONV, 1) X(DEPTHWISE, 2) X(UPCONV, 3) X(AFFINE, 4) X(NORM, 5) X(POOL, 6) X(ACT, 7) \
   X(SOFTMAX, 8) X(BINARY, 9) X(REDUCE, 10) X(CONCAT, 11) X(SLICE, 12) X(PERMUTE, 13) \
-  X(RESHAPE, 14) X(RESIZE, 15) X(SHIFT, 16) X(DIFF, 17) X(STANDARD, 18) X(MASK, 19) X(MATMUL, 20) \
-  X(ATTENTION, 21) X(SCAN, 22) X(CODEBOOK, 23) X(STEP, 24) X(CAUSAL, 25) X(EMA, 26) X(NMF, 27) \
-  X(FFT, 28) X(CUMSUM, 29)
+  X(RESHAPE, 14) X(RESIZE, 15) X(SHIFT, 16) X(DIFF, 17) X(STANDARD, 18) X(MASK, 19) \
+  X(MATMUL, 20) X(ATTENTION, 21) X(SCAN, 22) X(CODEBOOK, 23) X(STEP, 24) X(CAUSAL, 25) \
+  X(EMA, 26) X(NMF, 27) X(FFT, 28) X(CUMSUM, 29)
 typedef enum rppg_nn_op {
 #define RPPG__X(name, value) RPPG_NN_##name = value,
   RPPG_NN__OPS(RPPG__X)
@@ -224,8 +234,8 @@ typedef enum rppg_nn_op {
   RPPG_NN__OP_END
 } rppg_nn_op;
 
-/* Activations, elementwise. GELU is x * Phi(x), GELU_TANH its approximation by tanh. SIN and COS are
-   within 1e-6 for |x| <= 8192. */
+/* Activations, elementwise. GELU is x * Phi(x), GELU_TANH its approximation by tanh. SIN and COS
+   are within 2e-7 for |x| <= 8192. */
 typedef enum rppg_nn_act {
   RPPG_NN_LINEAR = 0, RPPG_NN_RELU, RPPG_NN_RELU6, RPPG_NN_ELU, RPPG_NN_GELU, RPPG_NN_GELU_TANH,
   RPPG_NN_SILU, RPPG_NN_TANH, RPPG_NN_SIGMOID, RPPG_NN_SOFTPLUS, RPPG_NN_EXP, RPPG_NN_SQRT,
@@ -683,18 +693,21 @@ RPPG__SUB(rppg__vf, rppg_nn__vlog1p)(rppg__vf z)
   return rppg__vf_div(rppg__vf_mul(z, p), d);
 }
 
-/* (-1)^k sin(x - (k - shift) pi), k the nearest to x / pi + shift: the sine for shift 0, the cosine for
-   1/2. pi in three parts [CodyWaite1980]; Taylor to r^11, error below 6e-8 up to pi / 2. */
+/* (-1)^k sin(x - (k - shift) pi), k the nearest to x / pi + shift: the sine for shift 0, the cosine
+   for 1/2. pi in three parts [CodyWaite1980]; Taylor to r^11, error below 6e-8 up to pi / 2. */
 RPPG__SUB(rppg__vf, rppg_nn__vsin)(rppg__vf x, float shift)
 {
-  const rppg__vf magic = rppg__vf_set1(12582912.0f), s = rppg__vf_set1(shift), one = rppg__vf_set1(1.0f);
-  const rppg__vf k = rppg__vf_sub(rppg__vf_add(rppg__vf_fma(x, rppg__vf_set1(0.318309886f), s), magic), magic);
+  const rppg__vf magic = rppg__vf_set1(12582912.0f), s = rppg__vf_set1(shift),
+                 one = rppg__vf_set1(1.0f);
+  const rppg__vf k =
+      rppg__vf_sub(rppg__vf_add(rppg__vf_fma(x, rppg__vf_set1(0.318309886f), s), magic), magic);
   const rppg__vf half = rppg__vf_sub(rppg__vf_fma(k, rppg__vf_set1(0.5f), magic), magic);
   const rppg__vf odd = rppg__vf_fnma(rppg__vf_set1(2.0f), half, k), n = rppg__vf_sub(k, s);
   rppg__vf r = rppg__vf_fnma(n, rppg__vf_set1(3.140625f), x), q, p;
   r = rppg__vf_fnma(n, rppg__vf_set1(9.67502593994140625e-4f), r);
   r = rppg__vf_fnma(n, rppg__vf_set1(1.509957990978376e-7f), r);
-  r = rppg__vf_min(rppg__vf_set1(2.0f), rppg__vf_max(rppg__vf_set1(-2.0f), r)); /* where x is huge */
+  r = rppg__vf_min(rppg__vf_set1(2.0f),
+                   rppg__vf_max(rppg__vf_set1(-2.0f), r)); /* where x is huge */
   q = rppg__vf_mul(r, r);
   p = rppg__vf_fma(q, rppg__vf_set1(-2.50521084e-8f), rppg__vf_set1(2.75573192e-6f));
   p = rppg__vf_fma(p, q, rppg__vf_set1(-1.98412698e-4f));
@@ -1164,17 +1177,31 @@ RPPG__FN(void, rppg_nn__binary)(int op, const float *a, const float *b, size_t s
 /* Softmax of scale * y, n numbers in place. */
 RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 {
-  float top = y[0] * scale, sum = 0.0f;
+  const size_t tail = n % RPPG__VF, body = n - tail;
+  const rppg__vf s = rppg__vf_set1(scale);
+  float t[RPPG__VF], lanes[RPPG__VF], top = y[0] * scale, sum = 0.0f;
+  rppg__vf v = rppg__vf_set1(top), acc = rppg__vf_zero();
   size_t i;
-  for (i = 0; i < n; i++) {
-    y[i] *= scale;
-    if (y[i] > top) top = y[i];
+  for (i = 0; i < RPPG__VF; i++) t[i] = i < tail ? y[body + i] : y[0];
+  for (i = 0; i < body; i += RPPG__VF) v = rppg__vf_max(rppg__vf_mul(rppg__vf_load(y + i), s), v);
+  v = rppg__vf_max(rppg__vf_mul(rppg__vf_load(t), s), v);
+  rppg__vf_store(lanes, v);
+  for (i = 0; i < RPPG__VF; i++) if (lanes[i] > top) top = lanes[i];
+  v = rppg__vf_set1(top);
+  for (i = 0; i < body; i += RPPG__VF) {
+    const rppg__vf e =
+        RPPG__CALL(rppg_nn__vexp)(rppg__vf_sub(rppg__vf_mul(rppg__vf_load(y + i), s), v));
+    rppg__vf_store(y + i, e);
+    acc = rppg__vf_add(acc, e);
   }
-  for (i = 0; i < n; i++) y[i] -= top;
-  RPPG__CALL(rppg_nn__activate)(RPPG_NN_EXP, y, n);
-  for (i = 0; i < n; i++) sum += y[i];
+  rppg__vf_store(t, RPPG__CALL(rppg_nn__vexp)(rppg__vf_sub(rppg__vf_mul(rppg__vf_load(t), s), v)));
+  rppg__vf_store(lanes, acc);
+  for (i = 0; i < RPPG__VF; i++) sum += lanes[i];
+  for (i = 0; i < tail; i++) sum += t[i];
   sum = 1.0f / sum;
-  for (i = 0; i < n; i++) y[i] *= sum;
+  v = rppg__vf_set1(sum);
+  for (i = 0; i < body; i += RPPG__VF) rppg__vf_store(y + i, rppg__vf_mul(rppg__vf_load(y + i), v));
+  for (i = 0; i < tail; i++) y[body + i] = t[i] * sum;
 }
 
 /* Sum of x - mean over a row, or of its squares. */
@@ -1194,7 +1221,8 @@ RPPG__SUB(float, rppg_nn__row_sum)(const float *x, size_t n, float mean, int squ
   return sum;
 }
 
-/* Each row of n numbers, in place: less its mean, if centred, over the root of its mean square + eps. */
+/* Each row of n numbers, in place: less its mean, if centred, over the root of its mean square +
+   eps. */
 RPPG__FN(void, rppg_nn__norm_rows)(float *y, size_t rows, size_t n, int centred, float eps)
 {
   for (; rows > 0; rows--, y += n) {
@@ -1209,8 +1237,10 @@ RPPG__FN(void, rppg_nn__norm_rows)(float *y, size_t rows, size_t n, int centred,
   }
 }
 
-/* Sums over rows of n numbers, by column; with a mean [n]: of the squares of what differs from it. */
-RPPG__FN(void, rppg_nn__sum_columns)(const float *x, size_t rows, size_t n, const float *mean, float *sum)
+/* Sums over rows of n numbers, by column; with a mean [n]: of the squares of what differs from it.
+   */
+RPPG__FN(void, rppg_nn__sum_columns)(const float *x, size_t rows, size_t n, const float *mean,
+    float *sum)
 {
   size_t c = 0, r;
   for (; c + RPPG__VF <= n; c += RPPG__VF) {
@@ -1234,37 +1264,49 @@ RPPG__FN(void, rppg_nn__sum_columns)(const float *x, size_t rows, size_t n, cons
 }
 
 /* x * w[n] + b[n], each or NULL, over rows. y may be x. */
-RPPG__FN(void, rppg_nn__affine)(const float *x, size_t rows, size_t n, const float *w, const float *b, float *y)
+RPPG__FN(void, rppg_nn__affine)(const float *x, size_t rows, size_t n, const float *w,
+    const float *b, float *y)
 {
   for (; rows > 0; rows--, x += n, y += n) {
     size_t c = 0;
     for (; c + RPPG__VF <= n; c += RPPG__VF)
-      rppg__vf_store(y + c, rppg__vf_fma(rppg__vf_load(x + c), w ? rppg__vf_load(w + c) : rppg__vf_set1(1.0f),
+      rppg__vf_store(y + c, rppg__vf_fma(rppg__vf_load(x + c),
+                                         w ? rppg__vf_load(w + c) : rppg__vf_set1(1.0f),
                                          b ? rppg__vf_load(b + c) : rppg__vf_zero()));
     for (; c < n; c++) y[c] = x[c] * (w ? w[c] : 1.0f) + (b ? b[c] : 0.0f);
   }
+}
+
+/* VF numbers of exp(dt A): the factor of h from one position to the next. */
+RPPG__SUB(void, rppg_nn__decay_vf)(rppg__vf dt, const float *a, const float *turn, float *re,
+    float *im)
+{
+  const rppg__vf size = RPPG__CALL(rppg_nn__vexp)(rppg__vf_mul(dt, rppg__vf_load(a)));
+  if (turn) {
+    const rppg__vf angle = rppg__vf_mul(dt, rppg__vf_load(turn));
+    rppg__vf_store(re, rppg__vf_mul(size, RPPG__CALL(rppg_nn__vsin)(angle, 0.5f)));
+    rppg__vf_store(im, rppg__vf_mul(size, RPPG__CALL(rppg_nn__vsin)(angle, 0.0f)));
+  } else rppg__vf_store(re, size);
 }
 
 /* e [N] = exp(dt A), and its imaginary part behind it: one row of A. */
 RPPG__SUB(void, rppg_nn__decay)(const rppg_nn__scan *s, const float *a, const float *turn, float dt)
 {
   const size_t n = s->states, columns = s->columns;
-  float *re = s->e, *im = s->e + n;
-  size_t i;
-  for (i = 0; i < columns; i++) re[i] = dt * a[i];
-  RPPG__CALL(rppg_nn__activate)(RPPG_NN_EXP, re, columns);
-  if (turn) {
-    float c[16];
-    size_t at, k;
-    for (at = 0; at < columns; at += k) {
-      k = columns - at < 16 ? columns - at : 16;
-      for (i = 0; i < k; i++) c[i] = im[at + i] = dt * turn[at + i];
-      RPPG__CALL(rppg_nn__activate)(RPPG_NN_COS, c, k);
-      RPPG__CALL(rppg_nn__activate)(RPPG_NN_SIN, im + at, k);
-      for (i = 0; i < k; i++) {
-        im[at + i] *= re[at + i];
-        re[at + i] *= c[i];
-      }
+  const rppg__vf step = rppg__vf_set1(dt);
+  float *re = s->e, *im = s->e + n, t[4][RPPG__VF];
+  size_t i = 0, k;
+  for (; i + RPPG__VF <= columns; i += RPPG__VF)
+    RPPG__CALL(rppg_nn__decay_vf)(step, a + i, turn ? turn + i : NULL, re + i, im + i);
+  if (i < columns) {
+    for (k = 0; k < RPPG__VF; k++) {
+      t[0][k] = i + k < columns ? a[i + k] : 0.0f;
+      t[1][k] = turn && i + k < columns ? turn[i + k] : 0.0f;
+    }
+    RPPG__CALL(rppg_nn__decay_vf)(step, t[0], turn ? t[1] : NULL, t[2], t[3]);
+    for (k = 0; i + k < columns; k++) {
+      re[i + k] = t[2][k];
+      if (turn) im[i + k] = t[3][k];
     }
   }
   if (columns == 1)
@@ -1275,14 +1317,16 @@ RPPG__SUB(void, rppg_nn__decay)(const rppg_nn__scan *s, const float *a, const fl
 }
 
 /* h = e h + u B, C h: of one channel. */
-RPPG__SUB(float, rppg_nn__scan_real)(const rppg_nn__scan *s, const float *b, const float *c, float u, float *h)
+RPPG__SUB(float, rppg_nn__scan_real)(const rppg_nn__scan *s, const float *b, const float *c,
+    float u, float *h)
 {
   const rppg__vf vu = rppg__vf_set1(u);
   rppg__vf acc = rppg__vf_zero();
   float lanes[RPPG__VF], y = 0.0f;
   size_t i = 0;
   for (; i + RPPG__VF <= s->states; i += RPPG__VF) {
-    const rppg__vf v = rppg__vf_fma(vu, rppg__vf_load(b + i), rppg__vf_mul(rppg__vf_load(s->e + i), rppg__vf_load(h + i)));
+    const rppg__vf v = rppg__vf_fma(vu, rppg__vf_load(b + i),
+                                    rppg__vf_mul(rppg__vf_load(s->e + i), rppg__vf_load(h + i)));
     rppg__vf_store(h + i, v);
     acc = rppg__vf_fma(v, rppg__vf_load(c + i), acc);
   }
@@ -1296,7 +1340,8 @@ RPPG__SUB(float, rppg_nn__scan_real)(const rppg_nn__scan *s, const float *b, con
 }
 
 /* The same with complex e and h; y gets two parts. */
-RPPG__SUB(void, rppg_nn__scan_complex)(const rppg_nn__scan *s, const float *b, const float *c, float u, float *h, float y[2])
+RPPG__SUB(void, rppg_nn__scan_complex)(const rppg_nn__scan *s, const float *b, const float *c,
+    float u, float *h, float y[2])
 {
   const float *er = s->e, *ei = s->e + s->states;
   float *k = h + s->channels * s->states, lanes[2][RPPG__VF];
@@ -1304,8 +1349,10 @@ RPPG__SUB(void, rppg_nn__scan_complex)(const rppg_nn__scan *s, const float *b, c
   size_t i = 0;
   y[0] = y[1] = 0.0f;
   for (; i + RPPG__VF <= s->states; i += RPPG__VF) {
-    const rppg__vf a = rppg__vf_load(h + i), d = rppg__vf_load(k + i), vr = rppg__vf_load(er + i), vi = rppg__vf_load(ei + i);
-    const rppg__vf p = rppg__vf_fma(rppg__vf_set1(u), rppg__vf_load(b + i), rppg__vf_fnma(d, vi, rppg__vf_mul(a, vr)));
+    const rppg__vf a = rppg__vf_load(h + i), d = rppg__vf_load(k + i), vr = rppg__vf_load(er + i),
+                   vi = rppg__vf_load(ei + i);
+    const rppg__vf p = rppg__vf_fma(rppg__vf_set1(u), rppg__vf_load(b + i),
+                                    rppg__vf_fnma(d, vi, rppg__vf_mul(a, vr)));
     const rppg__vf q = rppg__vf_fma(a, vi, rppg__vf_mul(d, vr));
     rppg__vf_store(h + i, p);
     rppg__vf_store(k + i, q);
@@ -1332,12 +1379,16 @@ RPPG__FN(void, rppg_nn__scan_run)(const rppg_nn__scan *s)
     const float *x = s->x + at * s->x_step, *dt = s->dt + at * s->dt_step;
     const float *b = s->b + at * s->b_step, *c = s->c + at * s->c_step;
     float *y = s->y + at * s->y_step;
-    for (d = 0; d < s->channels; d++) {
-      const size_t row = d / s->per_row, in_row = d % s->per_row;
-      const float step = dt[d / s->per_dt], more = s->d ? s->d[d] * x[d] : 0.0f;
-      float *h = s->h + d * s->states;
-      if (in_row == 0 || d % s->per_dt == 0)
-        RPPG__CALL(rppg_nn__decay)(s, s->a + row * s->columns, s->turn ? s->turn + row * s->columns : NULL, step);
+    size_t row = 0, in_row = 0, in_dt = 0; /* which row of A, which channel of it and of dt's */
+    for (d = 0; d < s->channels; d++, in_row++, in_dt++) {
+      const float more = s->d ? s->d[d] * x[d] : 0.0f;
+      float *h = s->h + d * s->states, step;
+      if (in_row == s->per_row) { in_row = 0; row++; }
+      if (in_dt == s->per_dt) { in_dt = 0; dt++; }
+      step = *dt;
+      if (in_row == 0 || in_dt == 0)
+        RPPG__CALL(rppg_nn__decay)
+        (s, s->a + row * s->columns, s->turn ? s->turn + row * s->columns : NULL, step);
       if (s->turn) {
         float z[2];
         RPPG__CALL(rppg_nn__scan_complex)(s, b, c, step * x[d], h, z);
@@ -1348,15 +1399,44 @@ RPPG__FN(void, rppg_nn__scan_run)(const rppg_nn__scan *s)
   }
 }
 
-/* VF numbers of running moments. */
-RPPG__SUB(void, rppg_nn__ema_vf)(const rppg_nn__ema *e, const float *x, const float *rate, float *mean, float *square, float *y)
+/* Frames put together: of each pixel's n channels the first k from a, the next k from b (NULL:
+   zeros), the rest from x. Vectors run over what comes later, which is then written over; not so
+   the last pixels. */
+RPPG__FN(void, rppg_nn__mix)(const float *x, const float *a, const float *b, size_t k,
+    size_t pixels, size_t n, float *y)
 {
-  const rppg__vf v = rppg__vf_load(x), r = rppg__vf_load(rate), m0 = rppg__vf_load(mean), q0 = rppg__vf_load(square);
+  const size_t last = RPPG__VF / n + 1;
+  const rppg__vf zero = rppg__vf_zero();
+  size_t p = 0, at = 0, c;
+  for (; p + last < pixels; p++, at += n) {
+    for (c = 0; c < k; c += RPPG__VF)
+      rppg__vf_store(y + at + c, a ? rppg__vf_load(a + at + c) : zero);
+    for (c = k; c < 2 * k; c += RPPG__VF)
+      rppg__vf_store(y + at + c, b ? rppg__vf_load(b + at + c) : zero);
+    for (c = 2 * k; c < n; c += RPPG__VF) rppg__vf_store(y + at + c, rppg__vf_load(x + at + c));
+  }
+  for (; p < pixels; p++, at += n) {
+    for (c = 0; c < k; c++) {
+      y[at + c] = a ? a[at + c] : 0.0f;
+      y[at + k + c] = b ? b[at + k + c] : 0.0f;
+    }
+    for (c = 2 * k; c < n; c++) y[at + c] = x[at + c];
+  }
+}
+
+/* VF numbers of running moments. */
+RPPG__SUB(void, rppg_nn__ema_vf)(const rppg_nn__ema *e, const float *x, const float *rate,
+    float *mean, float *square, float *y)
+{
+  const rppg__vf v = rppg__vf_load(x), r = rppg__vf_load(rate), m0 = rppg__vf_load(mean),
+                 q0 = rppg__vf_load(square);
   const rppg__vf old = rppg__vf_sub(v, m0), m = rppg__vf_fma(r, old, m0), d = rppg__vf_sub(v, m);
-  const rppg__vf z = e->before ? old : d, q = rppg__vf_fma(r, rppg__vf_sub(rppg__vf_mul(z, z), q0), q0);
+  const rppg__vf z = e->before ? old : d,
+                 q = rppg__vf_fma(r, rppg__vf_sub(rppg__vf_mul(z, z), q0), q0);
   rppg__vf o = rppg__vf_div(d, rppg__vf_sqrt(rppg__vf_add(q, rppg__vf_set1(e->eps))));
   if (e->bound != 0.0f)
-    o = rppg__vf_mul(rppg__vf_set1(e->bound), RPPG__CALL(rppg_nn__vtanh)(rppg__vf_div(o, rppg__vf_set1(e->bound))));
+    o = rppg__vf_mul(rppg__vf_set1(e->bound),
+                     RPPG__CALL(rppg_nn__vtanh)(rppg__vf_div(o, rppg__vf_set1(e->bound))));
   rppg__vf_store(mean, m);
   rppg__vf_store(square, q);
   rppg__vf_store(y, o);
@@ -1370,7 +1450,8 @@ RPPG__FN(void, rppg_nn__ema_run)(const rppg_nn__ema *e)
   for (p = 0; p < e->pixels; p++) {
     const float *x = e->x + p * n;
     float *m = e->mean + p * n, *q = e->square + p * n, *y = e->y + p * n;
-    for (c = 0; c + RPPG__VF <= n; c += RPPG__VF) RPPG__CALL(rppg_nn__ema_vf)(e, x + c, e->rate + c, m + c, q + c, y + c);
+    for (c = 0; c + RPPG__VF <= n; c += RPPG__VF)
+      RPPG__CALL(rppg_nn__ema_vf)(e, x + c, e->rate + c, m + c, q + c, y + c);
     if (tail == 0) continue;
     for (c = 0; c < 5 * RPPG__VF; c++) t[c / RPPG__VF][c % RPPG__VF] = 1.0f;
     memcpy(t[0], x + n - tail, tail * sizeof(float));
@@ -1424,6 +1505,8 @@ typedef struct rppg_nn__kernels {
   void (*sum_columns)(const float *x, size_t rows, size_t n, const float *mean, float *sum);
   void (*affine)(const float *x, size_t rows, size_t n, const float *w, const float *b, float *y);
   void (*scan)(const rppg_nn__scan *s);
+  void (*mix)(const float *x, const float *a, const float *b, size_t k, size_t pixels, size_t n,
+              float *y);
   void (*ema)(const rppg_nn__ema *e);
 } rppg_nn__kernels;
 
@@ -1431,7 +1514,7 @@ typedef struct rppg_nn__kernels {
   rppg_nn__dense_##isa, rppg_nn__widen_##isa, rppg_nn__line_in_##isa, rppg_nn__square_in_##isa,    \
   rppg_nn__line_out_##isa, rppg_nn__square_out_##isa, rppg_nn__pool_##isa, rppg_nn__binary_##isa,   \
   rppg_nn__softmax_##isa, rppg_nn__norm_rows_##isa, rppg_nn__sum_columns_##isa,                    \
-  rppg_nn__affine_##isa, rppg_nn__scan_run_##isa, rppg_nn__ema_run_##isa }
+  rppg_nn__affine_##isa, rppg_nn__scan_run_##isa, rppg_nn__mix_##isa, rppg_nn__ema_run_##isa }
 static const rppg_nn__kernels rppg_nn__table[] = {
   RPPG__ROW(base),
 #if defined(RPPG__DISPATCH)
@@ -2221,15 +2304,11 @@ static const char *rppg_nn__check_affine(const rppg_nn_layer *l, rppg_nn__need *
 
 static void rppg_nn__run_affine(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
-  const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]);
-  const float *x = rppg_nn__data(l->in[0]), *w = rppg_nn__data(l->w[0]),
-              *b = rppg_nn__data(l->w[1]);
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   float *y = rppg_nn__data(l->out[0]);
-  size_t i, c;
-  (void)m;
-  for (i = 0; i < pixels; i++, x += n, y += n)
-    for (c = 0; c < n; c++) y[c] = x[c] * w[c] + b[c];
-  rppg_nn__activate(l->act, rppg_nn__data(l->out[0]), n * pixels);
+  kernels->affine(rppg_nn__data(l->in[0]), rppg_nn__pixels(l->in[0]), (size_t)l->in[0]->d[3],
+                  rppg_nn__data(l->w[0]), rppg_nn__data(l->w[1]), y);
+  kernels->activate(l->act, y, l->in[0]->n);
 }
 
 static const char *rppg_nn__check_like(const rppg_nn_layer *l, rppg_nn__need *need)
@@ -2409,6 +2488,26 @@ static const char *rppg_nn__check_reduce(const rppg_nn_layer *l, rppg_nn__need *
   return NULL;
 }
 
+/* Sums or means over neighbouring axes but the last, by columns; 0 where it is not these. */
+static int rppg_nn__sum_frames(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const int32_t *d = l->in[0]->d, *od = l->out[0]->d;
+  const float *x = rppg_nn__data(l->in[0]);
+  float *y = rppg_nn__data(l->out[0]);
+  size_t outer = 1, rows = 1, n = 1, i;
+  int k = 0;
+  while (k < 4 && od[k] == d[k]) outer *= (size_t)d[k++];
+  while (k < 4 && od[k] == 1) rows *= (size_t)d[k++];
+  if (k == 4) return 0;
+  while (k < 4 && od[k] == d[k]) n *= (size_t)d[k++];
+  if (k < 4 || n == 1) return 0;
+  for (i = 0; i < outer; i++) kernels->sum_columns(x + i * rows * n, rows, n, NULL, y + i * n);
+  if (l->p[0] == 1) for (i = 0; i < l->out[0]->n; i++) y[i] /= (float)rows;
+  kernels->activate(l->act, y, l->out[0]->n);
+  return 1;
+}
+
 static void rppg_nn__run_reduce(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   const rppg_nn_tensor *out = l->out[0];
@@ -2417,7 +2516,7 @@ static void rppg_nn__run_reduce(const rppg_nn_model *m, const rppg_nn_layer *l)
   float *y = rppg_nn__data(out);
   size_t step[4], run = 1, i;
   int32_t t, h, w, c;
-  (void)m;
+  if (l->p[0] < 2 && rppg_nn__sum_frames(m, l)) return;
   for (i = 4; i-- > 0;) { step[i] = od[i] == 1 ? 0 : run; run *= (size_t)od[i]; }
   for (t = 0; t < d[0]; t++) for (h = 0; h < d[1]; h++) for (w = 0; w < d[2]; w++) {
     float *p = y + (size_t)t * step[0] + (size_t)h * step[1] + (size_t)w * step[2];
@@ -2573,10 +2672,10 @@ static const char *rppg_nn__check_upconv(const rppg_nn_layer *l, rppg_nn__need *
   return NULL;
 }
 
-/* The taps of a kernel of k that reach output o of an axis: a0, a0 + stride, ... below *end; the first
-   one's input is *from, the next ones' lie before it. Inputs outside are left out. */
-static int64_t rppg_nn__reach(int64_t o, int64_t k, int64_t stride, int64_t pad, int64_t n, int64_t *end,
-                              int64_t *from)
+/* The taps of a kernel of k that reach output o of an axis: a0, a0 + stride, ... below *end; the
+   first one's input is *from, the next ones' lie before it. Inputs outside are left out. */
+static int64_t rppg_nn__reach(int64_t o, int64_t k, int64_t stride, int64_t pad, int64_t n,
+                              int64_t *end, int64_t *from)
 {
   int64_t a = (o + pad) % stride, i = (o + pad - a) / stride;
   if (i >= n) { a += (i - n + 1) * stride; i = n - 1; }
@@ -2590,9 +2689,11 @@ static void rppg_nn__run_upconv(const rppg_nn_model *m, const rppg_nn_layer *l)
   const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   const rppg_nn_tensor *x = l->in[0], *y = l->out[0], *w = l->w[0];
   const int32_t *k = l->p, *stride = l->p + 3, *pad = l->p + 6;
-  const size_t ci = (size_t)x->d[3], co = (size_t)y->d[3], taps = (size_t)k[0] * (size_t)k[1] * (size_t)k[2];
+  const size_t ci = (size_t)x->d[3], co = (size_t)y->d[3],
+               taps = (size_t)k[0] * (size_t)k[1] * (size_t)k[2];
   const size_t panel = taps * ci * RPPG_NN__BLOCK, bytes = rppg_nn__bytes_of(w->type);
-  const float *bias = rppg_nn__data(l->w[1]), *scale = rppg_nn__data(l->w[2]), *data = rppg_nn__data(x);
+  const float *bias = rppg_nn__data(l->w[1]), *scale = rppg_nn__data(l->w[2]),
+              *data = rppg_nn__data(x);
   size_t rows = 1, at, i, n, q, made, count;
   const float **xs, **ws, *wide;
   float *edge, *biases, *scales, *to = rppg_nn__data(y);
@@ -2614,11 +2715,12 @@ static void rppg_nn__run_upconv(const rppg_nn_model *m, const rppg_nn_layer *l)
   s.y = edge;
   s.y_step = RPPG_NN__BLOCK;
   for (at = 0; at < co; at += RPPG_NN__BLOCK) {
-    n = rppg_nn__least(co - at, RPPG_NN__BLOCK);
+    n = s.lanes = rppg_nn__least(co - at, RPPG_NN__BLOCK);
     memset(biases, 0, 2 * RPPG_NN__BLOCK * sizeof *biases);
     if (bias) memcpy(biases, bias + at, n * sizeof *biases);
     if (scale) memcpy(scales, scale + at, n * sizeof *scales);
-    wide = (const float *)(const void *)((const uint8_t *)w->data + at / RPPG_NN__BLOCK * panel * bytes);
+    wide = (const float *)(const void *)((const uint8_t *)w->data +
+                                         at / RPPG_NN__BLOCK * panel * bytes);
     if (w->type != RPPG_NN_F32) {
       kernels->widen(w->type, wide, scale ? scales : NULL, panel, scales + RPPG_NN__BLOCK);
       wide = scales + RPPG_NN__BLOCK;
@@ -2630,13 +2732,18 @@ static void rppg_nn__run_upconv(const rppg_nn_model *m, const rppg_nn_layer *l)
           int64_t end[3], from[3], a, b, c, first[3], ti, hi, wi;
           first[0] = rppg_nn__reach(t, k[0], stride[0], pad[0], x->d[0], &end[0], &from[0]);
           first[1] = rppg_nn__reach(h, k[1], stride[1], pad[1], x->d[1], &end[1], &from[1]);
-          first[2] = rppg_nn__reach(phase + (int64_t)q * stride[2], k[2], stride[2], pad[2], x->d[2], &end[2], &from[2]);
+          first[2] = rppg_nn__reach(phase + (int64_t)q * stride[2], k[2], stride[2], pad[2],
+                                    x->d[2], &end[2], &from[2]);
           s.rows = 0;
           for (a = first[0], ti = from[0]; a < end[0]; a += stride[0], ti--)
             for (b = first[1], hi = from[1]; b < end[1]; b += stride[1], hi--)
               for (c = first[2], wi = from[2]; c < end[2]; c += stride[2], wi--) {
-                xs[s.rows] = data + (((size_t)ti * (size_t)x->d[1] + (size_t)hi) * (size_t)x->d[2] + (size_t)wi) * ci;
-                ws[s.rows++] = wide + (((size_t)a * (size_t)k[1] + (size_t)b) * (size_t)k[2] + (size_t)c) * ci * RPPG_NN__BLOCK;
+                xs[s.rows] = data + (((size_t)ti * (size_t)x->d[1] + (size_t)hi) * (size_t)x->d[2] +
+                                     (size_t)wi) *
+                                        ci;
+                ws[s.rows++] =
+                    wide + (((size_t)a * (size_t)k[1] + (size_t)b) * (size_t)k[2] + (size_t)c) *
+                               ci * RPPG_NN__BLOCK;
               }
           /* The next outputs have the same taps as long as all of them lie inside. */
           made = 1;
@@ -2646,8 +2753,12 @@ static void rppg_nn__run_upconv(const rppg_nn_model *m, const rppg_nn_layer *l)
           }
           kernels->sums(&s, made);
           for (count = 0; count < made; count++)
-            memcpy(to + (((size_t)t * (size_t)y->d[1] + (size_t)h) * (size_t)y->d[2] + (size_t)phase +
-                         (q + count) * (size_t)stride[2]) * co + at, edge + count * RPPG_NN__BLOCK, n * sizeof *to);
+            memcpy(to +
+                       (((size_t)t * (size_t)y->d[1] + (size_t)h) * (size_t)y->d[2] +
+                        (size_t)phase + (q + count) * (size_t)stride[2]) *
+                           co +
+                       at,
+                   edge + count * RPPG_NN__BLOCK, n * sizeof *to);
         }
       }
   }
@@ -2657,6 +2768,14 @@ static void rppg_nn__run_upconv(const rppg_nn_model *m, const rppg_nn_layer *l)
 /* ---- norms ----------------------------------------------------------------------------------- */
 
 enum { RPPG_NN__LAYER_NORM, RPPG_NN__GROUP_NORM, RPPG_NN__RMS_NORM };
+enum {
+  RPPG_NN__WIDE = 16
+}; /* positions taken together, so that vectors are full whatever the channels */
+
+static uint64_t rppg_nn__moments_size(int32_t c) /* bytes of scratch: sums, parts, scale, shift */
+{
+  return (uint64_t)c * (sizeof(double) + 3 * RPPG_NN__WIDE * sizeof(float));
+}
 
 static const char *rppg_nn__check_norm(const rppg_nn_layer *l, rppg_nn__need *need)
 {
@@ -2670,7 +2789,7 @@ static const char *rppg_nn__check_norm(const rppg_nn_layer *l, rppg_nn__need *ne
   if (!rppg_nn__finite(l->f[0]) || l->f[0] < 0.0f) return "epsilon";
   if (!rppg_nn__vector(l->w[0], c)) return "weights";
   if (!rppg_nn__vector(l->w[1], c)) return "bias";
-  if (l->p[0] == RPPG_NN__GROUP_NORM) need->scratch = (uint64_t)c * (sizeof(double) + 3 * sizeof(float));
+  if (l->p[0] == RPPG_NN__GROUP_NORM) need->scratch = rppg_nn__moments_size(c);
   if (l->in[1] && need->scratch < 256 * sizeof(float)) need->scratch = 256 * sizeof(float);
   need->macs = 3 * (double)l->in[0]->n;
   return NULL;
@@ -2690,73 +2809,109 @@ static void rppg_nn__gate(const rppg_nn_model *m, int act, const float *z, float
   }
 }
 
-/* sum[n] over all positions of y, or of the squared differences from mean [n]: 64 at a time in single
-   precision, these in double. */
-static void rppg_nn__totals(const rppg_nn__kernels *kernels, const float *y, size_t pixels, size_t n,
-                            const float *mean, float *part, double *sum)
+/* sum[n] over all positions, or of the squared differences from mean [16][n]: some at a time in
+   single precision, these in double. part [16][n]. */
+static void rppg_nn__totals(const rppg_nn__kernels *kernels, const float *x, size_t pixels,
+                            size_t n, const float *mean, float *part, double *sum)
 {
-  size_t i, k, c;
+  size_t i, count, c, r;
   memset(sum, 0, n * sizeof *sum);
-  for (i = 0; i < pixels; i += k) {
-    k = pixels - i < 64 ? pixels - i : 64;
-    kernels->sum_columns(y + i * n, k, n, mean, part);
-    for (c = 0; c < n; c++) sum[c] += (double)part[c];
+  for (i = 0; i < pixels; i += count) {
+    const size_t wide = pixels - i < RPPG_NN__WIDE ? 1 : RPPG_NN__WIDE,
+                 rows = rppg_nn__least((pixels - i) / wide, 32);
+    count = rows * wide;
+    kernels->sum_columns(x + i * n, rows, wide * n, mean, part);
+    for (r = 0; r < wide; r++) for (c = 0; c < n; c++) sum[c] += (double)part[r * n + c];
   }
 }
 
-/* Group norm's factors: y * scale + shift. */
-static void rppg_nn__group(const rppg_nn_model *m, const rppg_nn_layer *l, const float *y, float *scale, float *shift)
+/* What NORM and STANDARD multiply by and add, [16][n] each in the scratch: by groups of channels.
+   */
+static float *rppg_nn__moments(const rppg_nn_model *m, const float *x, size_t pixels, size_t n,
+                               size_t groups, float eps)
 {
   const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
-  const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]), per = n / (size_t)l->p[1];
+  const size_t per = n / groups;
   double *sum = (double *)m->scratch;
-  float *part = (float *)(sum + n);
+  float *part = (float *)(sum + n), *scale = part + RPPG_NN__WIDE * n,
+        *shift = scale + RPPG_NN__WIDE * n;
   int square;
   size_t c, i;
   for (square = 0; square < 2; square++) {
-    rppg_nn__totals(kernels, y, pixels, n, square ? shift : NULL, part, sum);
+    rppg_nn__totals(kernels, x, pixels, n, square ? shift : NULL, part, sum);
     for (c = 0; c < n; c += per) {
       double all = 0.0;
       for (i = 0; i < per; i++) all += sum[c + i];
-      all /= (double)per * (double)pixels;
+      all = all / ((double)per * (double)pixels) + (square ? (double)eps : 0.0);
       for (i = 0; i < per; i++)
-        if (square) scale[c + i] = (float)(1.0 / rppg__sqrt(all + (double)l->f[0]));
+        if (square) scale[c + i] = all > 0.0 ? (float)(1.0 / rppg__sqrt(all)) : 0.0f;
         else shift[c + i] = (float)all;
     }
+    for (i = n; !square && i < RPPG_NN__WIDE * n; i++) shift[i] = shift[i - n];
   }
   for (c = 0; c < n; c++) shift[c] *= -scale[c];
+  return scale;
+}
+
+/* x * scale + shift, the factors of rppg_nn__moments, of which the first n are right. */
+static void rppg_nn__apply(const rppg_nn__kernels *kernels, const float *x, size_t pixels, size_t n,
+                           float *scale, float *y)
+{
+  const size_t wide = pixels / RPPG_NN__WIDE, done = wide * RPPG_NN__WIDE;
+  float *shift = scale + RPPG_NN__WIDE * n;
+  size_t i;
+  for (i = n; i < RPPG_NN__WIDE * n; i++) {
+    scale[i] = scale[i - n];
+    shift[i] = shift[i - n];
+  }
+  kernels->affine(x, wide, RPPG_NN__WIDE * n, scale, shift, y);
+  kernels->affine(x + done * n, pixels - done, n, scale, shift, y + done * n);
 }
 
 static void rppg_nn__run_norm(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]);
-  float *y = rppg_nn__copy(l);
-  if (l->in[1] && !(l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], rppg_nn__data(l->in[1]), y, l->in[0]->n);
-  if (l->p[0] == RPPG_NN__GROUP_NORM) {
-    float *scale = (float *)((double *)m->scratch + n) + n;
-    rppg_nn__group(m, l, y, scale, scale + n);
-    kernels->affine(y, pixels, n, scale, scale + n, y);
-  } else kernels->norm_rows(y, pixels, n, l->p[0] == RPPG_NN__LAYER_NORM, l->f[0]);
-  if (l->w[0] || l->w[1]) kernels->affine(y, pixels, n, rppg_nn__data(l->w[0]), rppg_nn__data(l->w[1]), y);
-  if (l->in[1] && (l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], rppg_nn__data(l->in[1]), y, l->in[0]->n);
+  const float *w = rppg_nn__data(l->w[0]), *b = rppg_nn__data(l->w[1]),
+              *gate = rppg_nn__data(l->in[1]);
+  const int whole = l->p[0] == RPPG_NN__GROUP_NORM;
+  float *y = rppg_nn__data(l->out[0]);
+  if (!whole || gate) rppg_nn__copy(l);
+  if (gate && !(l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], gate, y, l->in[0]->n);
+  if (whole) {
+    const float *x = gate ? y : rppg_nn__data(l->in[0]);
+    float *scale = rppg_nn__moments(m, x, pixels, n, (size_t)l->p[1], l->f[0]),
+          *shift = scale + RPPG_NN__WIDE * n;
+    size_t c;
+    for (c = 0; c < n; c++) {
+      if (w) { scale[c] *= w[c]; shift[c] *= w[c]; }
+      if (b) shift[c] += b[c];
+    }
+    rppg_nn__apply(kernels, x, pixels, n, scale, y);
+  } else {
+    kernels->norm_rows(y, pixels, n, l->p[0] == RPPG_NN__LAYER_NORM, l->f[0]);
+    if (w || b) kernels->affine(y, pixels, n, w, b, y);
+  }
+  if (gate && (l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], gate, y, l->in[0]->n);
   kernels->activate(l->act, y, l->in[0]->n);
+}
+
+static const char *rppg_nn__check_standard(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  need->scratch = rppg_nn__moments_size(l->in[0]->d[3]);
+  need->macs = 3 * (double)l->in[0]->n;
+  return rppg_nn__check_like(l, need);
 }
 
 /* (x - mean) / deviation over everything. */
 static void rppg_nn__run_standard(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
-  const size_t n = l->in[0]->n;
-  double mean = 0.0, square = 0.0;
-  float *y = rppg_nn__copy(l), scale, shift;
-  size_t i;
-  (void)m;
-  for (i = 0; i < n; i++) mean += (double)y[i];
-  mean /= (double)n;
-  for (i = 0; i < n; i++) square += ((double)y[i] - mean) * ((double)y[i] - mean);
-  scale = square > 0.0 ? (float)(1.0 / rppg__sqrt(square / (double)n)) : 0.0f;
-  shift = l->flags & 1 ? 0.0f : (float)mean;
-  for (i = 0; i < n; i++) y[i] = (y[i] - shift) * scale;
+  const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]);
+  const float *x = rppg_nn__data(l->in[0]);
+  float *scale = rppg_nn__moments(m, x, pixels, n, 1, 0.0f);
+  if (l->flags & 1) memset(scale + RPPG_NN__WIDE * n, 0, n * sizeof *scale);
+  rppg_nn__apply((const rppg_nn__kernels *)m->kernels, x, pixels, n, scale,
+                 rppg_nn__data(l->out[0]));
 }
 
 static const char *rppg_nn__check_mask(const rppg_nn_layer *l, rppg_nn__need *need)
@@ -2796,10 +2951,12 @@ static const char *rppg_nn__check_resize(const rppg_nn_layer *l, rppg_nn__need *
   return NULL;
 }
 
-/* Sample i of out on an axis of in: the sample before or at it, and how far it lies on to the next. */
+/* Sample i of out on an axis of in: the sample before or at it, and how far it lies on to the next.
+   */
 static int32_t rppg_nn__place_of(int linear, int32_t i, int32_t in, int32_t out, float *on)
 {
-  const int64_t at = linear ? (2 * (int64_t)i + 1) * in - out : (int64_t)i * in, unit = linear ? 2 * (int64_t)out : out;
+  const int64_t at = linear ? (2 * (int64_t)i + 1) * in - out : (int64_t)i * in,
+                unit = linear ? 2 * (int64_t)out : out;
   *on = linear && at > 0 ? (float)(at % unit) / (float)unit : 0.0f;
   return at > 0 ? (int32_t)(at / unit) : 0;
 }
@@ -2814,23 +2971,30 @@ static void rppg_nn__run_resize(const rppg_nn_model *m, const rppg_nn_layer *l)
   float on[3];
   int corner, k;
   size_t c;
-  for (i[0] = 0; i[0] < yd[0]; i[0]++) for (i[1] = 0; i[1] < yd[1]; i[1]++) for (i[2] = 0; i[2] < yd[2]; i[2]++, y += n) {
-    for (k = 0; k < 3; k++) at[k] = rppg_nn__place_of((int)l->p[0], i[k], xd[k], yd[k], &on[k]);
-    for (corner = 0; corner < 8; corner++) {
-      float weight = 1.0f;
-      size_t pixel = 0;
-      const float *from;
-      for (k = 0; k < 3; k++) {
-        const int next = corner >> k & 1;
-        weight *= next ? on[k] : 1.0f - on[k];
-        pixel = pixel * (size_t)xd[k] + (size_t)(at[k] + (next && at[k] + 1 < xd[k]));
+  for (i[0] = 0; i[0] < yd[0]; i[0]++)
+    for (i[1] = 0; i[1] < yd[1]; i[1]++)
+      for (i[2] = 0; i[2] < yd[2]; i[2]++, y += n) {
+        for (k = 0; k < 3; k++) at[k] = rppg_nn__place_of((int)l->p[0], i[k], xd[k], yd[k], &on[k]);
+        for (corner = 0; corner < 8; corner++) {
+          float weight = 1.0f;
+          size_t pixel = 0;
+          const float *from;
+          for (k = 0; k < 3; k++) {
+            const int next = corner >> k & 1;
+            weight *= next ? on[k] : 1.0f - on[k];
+            pixel = pixel * (size_t)xd[k] + (size_t)(at[k] + (next && at[k] + 1 < xd[k]));
+          }
+          from = x + pixel * n;
+          if (corner == 0 && weight == 1.0f) {
+            memcpy(y, from, n * sizeof *y);
+            break;
+          }
+          if (corner == 0)
+            for (c = 0; c < n; c++) y[c] = from[c] * weight;
+          else if (weight != 0.0f)
+            for (c = 0; c < n; c++) y[c] += from[c] * weight;
+        }
       }
-      from = x + pixel * n;
-      if (corner == 0 && weight == 1.0f) { memcpy(y, from, n * sizeof *y); break; }
-      if (corner == 0) for (c = 0; c < n; c++) y[c] = from[c] * weight;
-      else if (weight != 0.0f) for (c = 0; c < n; c++) y[c] += from[c] * weight;
-    }
-  }
   rppg_nn__activate(l->act, rppg_nn__data(l->out[0]), l->out[0]->n);
   (void)m;
 }
@@ -2846,26 +3010,17 @@ static const char *rppg_nn__check_shift(const rppg_nn_layer *l, rppg_nn__need *n
 static void rppg_nn__run_shift(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   const int32_t *d = l->in[0]->d, length = l->p[0];
-  const size_t n = (size_t)d[3], moved = (size_t)l->p[1], pixels = (size_t)d[1] * (size_t)d[2], frame = pixels * n;
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const size_t n = (size_t)d[3], frame = (size_t)d[1] * (size_t)d[2] * n;
   const float *x = rppg_nn__data(l->in[0]), *from[2];
   float *y = rppg_nn__data(l->out[0]);
   int32_t t;
-  int side;
-  size_t i;
-  (void)m;
   for (t = 0; t < d[0]; t++) {
     const int32_t in = t % length, last = length - 1;
     const float *begin = x + (size_t)(t - in) * frame, *here = begin + (size_t)in * frame;
     from[0] = in < last ? here + frame : l->flags & 1 ? begin : NULL;
     from[1] = in > 0 ? here - frame : l->flags & 1 ? begin + (size_t)last * frame : NULL;
-    for (i = 0; i < pixels; i++, y += n) {
-      for (side = 0; side < 2; side++) {
-        float *to = y + (size_t)side * moved;
-        if (from[side]) memcpy(to, from[side] + i * n + (size_t)side * moved, moved * sizeof *y);
-        else memset(to, 0, moved * sizeof *y);
-      }
-      memcpy(y + 2 * moved, here + i * n + 2 * moved, (n - 2 * moved) * sizeof *y);
-    }
+    kernels->mix(here, from[0], from[1], (size_t)l->p[1], frame / n, n, y + (size_t)t * frame);
   }
 }
 
@@ -2929,7 +3084,8 @@ static const char *rppg_nn__check_causal(const rppg_nn_layer *l, rppg_nn__need *
   if (wrong) return wrong;
   if (!rppg_nn__within(l, 0, 1, 2, RPPG_NN__LARGEST)) return "kernel";
   if (!rppg_nn__is_state(l->out[1], l->p[0] - 1, x)) return "state";
-  if (l->w[0]->type != RPPG_NN_F32 || (uint64_t)l->w[0]->n != (uint64_t)l->p[0] * (uint64_t)x->d[3]) return "weights";
+  if (l->w[0]->type != RPPG_NN_F32 || (uint64_t)l->w[0]->n != (uint64_t)l->p[0] * (uint64_t)x->d[3])
+    return "weights";
   if (!rppg_nn__vector(l->w[1], x->d[3])) return "bias";
   need->macs = (double)x->n * (double)l->p[0];
   return NULL;
@@ -2937,8 +3093,10 @@ static const char *rppg_nn__check_causal(const rppg_nn_layer *l, rppg_nn__need *
 
 static void rppg_nn__run_causal(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
-  const size_t n = (size_t)l->in[0]->d[3], frame = l->in[0]->n / (size_t)l->in[0]->d[0], taps = (size_t)l->p[0];
-  const float *x = rppg_nn__data(l->in[0]), *w = rppg_nn__data(l->w[0]), *bias = rppg_nn__data(l->w[1]);
+  const size_t n = (size_t)l->in[0]->d[3], frame = l->in[0]->n / (size_t)l->in[0]->d[0],
+               taps = (size_t)l->p[0];
+  const float *x = rppg_nn__data(l->in[0]), *w = rppg_nn__data(l->w[0]),
+              *bias = rppg_nn__data(l->w[1]);
   float *y = rppg_nn__data(l->out[0]), *past = rppg_nn__data(l->out[1]);
   size_t i, k, c;
   int32_t t;
@@ -3013,24 +3171,27 @@ static const char *rppg_nn__check_matmul(const rppg_nn_layer *l, rppg_nn__need *
   return NULL;
 }
 
-/* n <= 16 columns from x on, length deep, as a panel: panel[k][i] = x[k * deep + i * across]. */
-static void rppg_nn__pack(const float *x, size_t length, size_t n, size_t deep, size_t across, float *panel)
+/* n <= 16 columns from x on, length deep, as a panel: panel[k][i] = scale * x[k * deep + i *
+   across]. */
+static void rppg_nn__pack(const float *x, size_t length, size_t n, size_t deep, size_t across,
+                          float scale, float *panel)
 {
   size_t k, i;
   for (k = 0; k < length; k++, panel += RPPG_NN__BLOCK) {
-    for (i = 0; i < n; i++) panel[i] = x[k * deep + i * across];
+    for (i = 0; i < n; i++) panel[i] = x[k * deep + i * across] * scale;
     for (; i < RPPG_NN__BLOCK; i++) panel[i] = 0.0f;
   }
 }
 
-/* rows rows of x, x_step apart, by a panel of length: n columns of y, y_step apart, times scale. edge
+/* rows rows of x, x_step apart, by a panel of length: n <= 16 columns of y, y_step apart. edge
    [STRIP][16], zeros [16]. */
-static void rppg_nn__product(const rppg_nn__kernels *kernels, const float *x, size_t x_step, size_t rows, size_t length,
-                             const float *panel, float *y, size_t y_step, size_t n, float scale, float *edge,
-                             const float *zeros)
+static void rppg_nn__product(const rppg_nn__kernels *kernels, const float *x, size_t x_step,
+                             size_t rows, size_t length, const float *panel, float *y,
+                             size_t y_step, size_t n, float *edge, const float *zeros)
 {
+  const int whole = n == RPPG_NN__BLOCK;
   rppg_nn__sum s;
-  size_t i, k, c, count;
+  size_t i, k, count;
   memset(&s, 0, sizeof s);
   rppg_nn__bounds(&s);
   s.x = &x;
@@ -3039,13 +3200,15 @@ static void rppg_nn__product(const rppg_nn__kernels *kernels, const float *x, si
   s.len = length;
   s.step = x_step;
   s.bias = zeros;
-  s.y = edge;
-  s.y_step = RPPG_NN__BLOCK;
-  for (i = 0; i < rows; i += count, x += count * x_step) {
+  s.y = whole ? y : edge;
+  s.y_step = whole ? y_step : (size_t)RPPG_NN__BLOCK;
+  s.lanes = n;
+  if (whole) kernels->sums(&s, rows);
+  else for (i = 0; i < rows; i += count, x += count * x_step) {
     count = rppg_nn__least(rows - i, RPPG_NN__STRIP);
     kernels->sums(&s, count);
     for (k = 0; k < count; k++)
-      for (c = 0; c < n; c++) y[(i + k) * y_step + c] = edge[k * RPPG_NN__BLOCK + c] * scale;
+      memcpy(y + (i + k) * y_step, edge + k * RPPG_NN__BLOCK, n * sizeof *y);
   }
 }
 
@@ -3053,9 +3216,11 @@ static void rppg_nn__run_matmul(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
-  const size_t many = (size_t)x->d[0] * (size_t)x->d[1], rows = (size_t)x->d[2], k = (size_t)x->d[3];
+  const size_t many = (size_t)x->d[0] * (size_t)x->d[1], rows = (size_t)x->d[2],
+               k = (size_t)x->d[3];
   const size_t n = (size_t)y->d[3], turned = l->flags & 1;
-  float *zeros = (float *)m->scratch, *edge = zeros + RPPG_NN__BLOCK, *panel = edge + RPPG_NN__STRIP * RPPG_NN__BLOCK;
+  float *zeros = (float *)m->scratch, *edge = zeros + RPPG_NN__BLOCK,
+        *panel = edge + RPPG_NN__STRIP * RPPG_NN__BLOCK;
   size_t i, c, count;
   memset(zeros, 0, RPPG_NN__BLOCK * sizeof *zeros);
   for (i = 0; i < many; i++) {
@@ -3063,9 +3228,9 @@ static void rppg_nn__run_matmul(const rppg_nn_model *m, const rppg_nn_layer *l)
     float *to = rppg_nn__data(y) + i * rows * n;
     for (c = 0; c < n; c += count) {
       count = rppg_nn__least(n - c, RPPG_NN__BLOCK);
-      if (turned) rppg_nn__pack(b + c * k, k, count, 1, k, panel);
-      else rppg_nn__pack(b + c, k, count, n, 1, panel);
-      rppg_nn__product(kernels, a, k, rows, k, panel, to + c, n, count, l->f[0], edge, zeros);
+      if (turned) rppg_nn__pack(b + c * k, k, count, 1, k, l->f[0], panel);
+      else rppg_nn__pack(b + c, k, count, n, 1, l->f[0], panel);
+      rppg_nn__product(kernels, a, k, rows, k, panel, to + c, n, count, edge, zeros);
     }
   }
   kernels->activate(l->act, rppg_nn__data(y), y->n);
@@ -3076,7 +3241,8 @@ typedef struct rppg_nn__attend {
   size_t heads, dk, dv, top;    /* top: regions of keys that one of queries sees */
   size_t q_regions, k_regions, q_n, k_n; /* positions of a region; k_n: of all that is seen */
   size_t each;                  /* positions of one region of keys */
-  float *zeros, *edge, *scores, *keys, *values, *q, *y; /* q, y: gathered queries and outputs, or NULL */
+  float *zeros, *edge, *scores, *keys, *values, *q,
+      *y; /* q, y: gathered queries and outputs, or NULL */
   size_t *best;
   uint64_t bytes;
 } rppg_nn__attend;
@@ -3085,9 +3251,11 @@ static void rppg_nn__plan_attention(rppg_nn__attend *a, const rppg_nn_layer *l, 
 {
   const rppg_nn_tensor *q = l->in[0], *k = l->in[1], *v = l->in[2];
   const uint64_t whole_q = rppg_nn__pixels(q), whole_k = rppg_nn__pixels(k);
-  const uint64_t each = l->in[3] ? (uint64_t)l->p[2] * (uint64_t)l->p[3] * (uint64_t)l->p[4] : whole_k;
+  const uint64_t each =
+      l->in[3] ? (uint64_t)l->p[2] * (uint64_t)l->p[3] * (uint64_t)l->p[4] : whole_k;
   const uint64_t q_n = l->in[3] ? each : whole_q, top = l->in[3] ? (uint64_t)l->p[1] : 1;
-  const uint64_t seen = each * top, padded = (seen + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK;
+  const uint64_t seen = each * top,
+                 padded = (seen + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK;
   const uint64_t dk = (uint64_t)(q->d[3] / l->p[0]), dv = (uint64_t)(v->d[3] / l->p[0]);
   const uint64_t wide = (dv + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK;
   uint64_t at = 0, from[7];
@@ -3127,7 +3295,8 @@ static const char *rppg_nn__check_attention(const rppg_nn_layer *l, rppg_nn__nee
   const rppg_nn_tensor *q = l->in[0], *k = l->in[1], *v = l->in[2], *y = l->out[0];
   rppg_nn__attend a;
   int i;
-  if (!rppg_nn__f32(q) || !rppg_nn__f32(k) || !rppg_nn__f32(v) || !rppg_nn__f32(l->in[3]) || !rppg_nn__f32(y))
+  if (!rppg_nn__f32(q) || !rppg_nn__f32(k) || !rppg_nn__f32(v) || !rppg_nn__f32(l->in[3]) ||
+      !rppg_nn__f32(y))
     return "type";
   if (!rppg_nn__finite(l->f[0])) return "scale";
   if (l->p[0] < 1 || q->d[3] % l->p[0] || v->d[3] % l->p[0]) return "heads";
@@ -3141,11 +3310,13 @@ static const char *rppg_nn__check_attention(const rppg_nn_layer *l, rppg_nn__nee
     if (!rppg_nn__within(l, 2, 5, 1, 1 << 28)) return "region";
     for (i = 0; i < 3; i++) if (q->d[i] % l->p[2 + i] || k->d[i] % l->p[2 + i]) return "region";
   } else if (!rppg_nn__within(l, 1, 5, 0, 0)) return "region";
-  if (l->in[3] && (l->p[1] < 1 || (uint64_t)l->p[1] * (uint64_t)l->p[2] * (uint64_t)l->p[3] * (uint64_t)l->p[4] >
-                                    (uint64_t)rppg_nn__pixels(k)))
+  if (l->in[3] && (l->p[1] < 1 ||
+                   (uint64_t)l->p[1] * (uint64_t)l->p[2] * (uint64_t)l->p[3] * (uint64_t)l->p[4] >
+                       (uint64_t)rppg_nn__pixels(k)))
     return "regions seen";
   rppg_nn__plan_attention(&a, l, NULL);
-  if (l->in[3] && (uint64_t)l->in[3]->n != (uint64_t)a.q_regions * (uint64_t)a.k_regions) return "scores";
+  if (l->in[3] && (uint64_t)l->in[3]->n != (uint64_t)a.q_regions * (uint64_t)a.k_regions)
+    return "scores";
   need->scratch = a.bytes;
   need->macs = (double)rppg_nn__pixels(q) * (double)a.k_n * ((double)q->d[3] + (double)v->d[3]);
   return NULL;
@@ -3157,7 +3328,8 @@ static size_t rppg_nn__in_region(const rppg_nn_tensor *t, const int32_t *n, size
   const size_t h = (size_t)(t->d[1] / n[1]), w = (size_t)(t->d[2] / n[2]);
   const size_t ti = region / (h * w) * (size_t)n[0] + i / ((size_t)n[1] * (size_t)n[2]);
   const size_t hi = region / w % h * (size_t)n[1] + i / (size_t)n[2] % (size_t)n[1];
-  return (ti * (size_t)t->d[1] + hi) * (size_t)t->d[2] + region % w * (size_t)n[2] + i % (size_t)n[2];
+  return (ti * (size_t)t->d[1] + hi) * (size_t)t->d[2] + region % w * (size_t)n[2] +
+         i % (size_t)n[2];
 }
 
 /* The indices of the top highest of n scores. */
@@ -3180,13 +3352,16 @@ static void rppg_nn__see(const rppg_nn__attend *a, const rppg_nn_layer *l, size_
   size_t i, c;
   for (i = 0; i < (a->k_n + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK; i++) {
     float *panel = a->keys + i / RPPG_NN__BLOCK * RPPG_NN__BLOCK * a->dk + i % RPPG_NN__BLOCK;
-    const size_t at = i >= a->k_n ? 0 : a->y ? rppg_nn__in_region(k, l->p + 2, a->best[i / a->each], i % a->each) : i;
+    const size_t at = i >= a->k_n ? 0
+                      : a->y ? rppg_nn__in_region(k, l->p + 2, a->best[i / a->each], i % a->each)
+                             : i;
     const float *from = rppg_nn__data(k) + at * ck + head * a->dk;
     for (c = 0; c < a->dk; c++) panel[c * RPPG_NN__BLOCK] = i < a->k_n ? from[c] : 0.0f;
     if (i >= a->k_n) continue;
     from = rppg_nn__data(v) + at * cv + head * a->dv;
     for (c = 0; c < (a->dv + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK; c++)
-      a->values[(c / RPPG_NN__BLOCK * a->k_n + i) * RPPG_NN__BLOCK + c % RPPG_NN__BLOCK] = c < a->dv ? from[c] : 0.0f;
+      a->values[(c / RPPG_NN__BLOCK * a->k_n + i) * RPPG_NN__BLOCK + c % RPPG_NN__BLOCK] =
+          c < a->dv ? from[c] : 0.0f;
   }
 }
 
@@ -3204,7 +3379,8 @@ static void rppg_nn__run_attention(const rppg_nn_model *m, const rppg_nn_layer *
     if (a.y) {
       rppg_nn__highest(rppg_nn__data(l->in[3]) + region * a.k_regions, a.k_regions, a.top, a.best);
       for (i = 0; i < a.q_n; i++)
-        memcpy(a.q + i * cq, rppg_nn__data(l->in[0]) + rppg_nn__in_region(l->in[0], l->p + 2, region, i) * cq,
+        memcpy(a.q + i * cq,
+               rppg_nn__data(l->in[0]) + rppg_nn__in_region(l->in[0], l->p + 2, region, i) * cq,
                cq * sizeof(float));
     }
     for (head = 0; head < a.heads; head++) {
@@ -3212,17 +3388,18 @@ static void rppg_nn__run_attention(const rppg_nn_model *m, const rppg_nn_layer *
       for (i = 0; i < a.q_n; i += rows) {
         rows = rppg_nn__least(a.q_n - i, RPPG_NN__STRIP);
         for (k = 0; k < padded; k += RPPG_NN__BLOCK)
-          rppg_nn__product(kernels, q + i * cq + head * a.dk, cq, rows, a.dk, a.keys + k * a.dk, a.scores + k, padded,
-                           RPPG_NN__BLOCK, 1.0f, a.edge, a.zeros);
+          rppg_nn__product(kernels, q + i * cq + head * a.dk, cq, rows, a.dk, a.keys + k * a.dk,
+                           a.scores + k, padded, RPPG_NN__BLOCK, a.edge, a.zeros);
         for (k = 0; k < rows; k++) kernels->softmax(a.scores + k * padded, a.k_n, l->f[0]);
         for (c = 0; c < a.dv; c += RPPG_NN__BLOCK)
-          rppg_nn__product(kernels, a.scores, padded, rows, a.k_n, a.values + c * a.k_n, y + i * cv + head * a.dv + c, cv,
-                           rppg_nn__least(a.dv - c, RPPG_NN__BLOCK), 1.0f, a.edge, a.zeros);
+          rppg_nn__product(kernels, a.scores, padded, rows, a.k_n, a.values + c * a.k_n,
+                           y + i * cv + head * a.dv + c, cv,
+                           rppg_nn__least(a.dv - c, RPPG_NN__BLOCK), a.edge, a.zeros);
       }
     }
     for (i = 0; a.y && i < a.q_n; i++)
-      memcpy(rppg_nn__data(l->out[0]) + rppg_nn__in_region(l->in[0], l->p + 2, region, i) * cv, a.y + i * cv,
-             cv * sizeof(float));
+      memcpy(rppg_nn__data(l->out[0]) + rppg_nn__in_region(l->in[0], l->p + 2, region, i) * cv,
+             a.y + i * cv, cv * sizeof(float));
   }
 }
 
@@ -3232,14 +3409,15 @@ static const char *rppg_nn__check_nmf(const rppg_nn_layer *l, rppg_nn__need *nee
   if (wrong) return wrong;
   if (!rppg_nn__within(l, 0, 1, 1, 1000)) return "steps";
   if (!rppg_nn__finite(l->f[0]) || l->f[0] < 0.0f) return "epsilon";
-  need->scratch = ((uint64_t)rppg_nn__pixels(l->in[0]) + 2 * (uint64_t)l->in[0]->d[3]) * sizeof(float);
+  need->scratch =
+      ((uint64_t)rppg_nn__pixels(l->in[0]) + 2 * (uint64_t)l->in[0]->d[3]) * sizeof(float);
   need->macs = (2 * (double)l->p[0] + 2) * (double)l->in[0]->n;
   return NULL;
 }
 
 /* The new coefficients: coef * (base' x) / (coef * base' base + eps); seen [n]. */
-static void rppg_nn__coefficients(const float *x, const float *base, size_t rows, size_t n, float eps, float *coef,
-                                  float *seen)
+static void rppg_nn__coefficients(const float *x, const float *base, size_t rows, size_t n,
+                                  float eps, float *coef, float *seen)
 {
   double square = 0.0;
   size_t i, c;
@@ -3256,7 +3434,8 @@ static void rppg_nn__run_nmf(const rppg_nn_model *m, const rppg_nn_layer *l)
   const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   const size_t rows = rppg_nn__pixels(l->in[0]), n = (size_t)l->in[0]->d[3];
   const float *x = rppg_nn__data(l->in[0]), eps = l->f[0];
-  float *base = (float *)m->scratch, *coef = base + rows, *seen = coef + n, *y = rppg_nn__data(l->out[0]);
+  float *base = (float *)m->scratch, *coef = base + rows, *seen = coef + n,
+        *y = rppg_nn__data(l->out[0]);
   int32_t step;
   size_t i, c;
   for (i = 0; i < rows; i++) base[i] = (float)(1.0 / rppg__sqrt((double)rows));
@@ -3280,7 +3459,8 @@ static void rppg_nn__run_nmf(const rppg_nn_model *m, const rppg_nn_layer *l)
 /* SCAN, and STEP where there is a second output. */
 static const char *rppg_nn__check_scan(const rppg_nn_layer *l, rppg_nn__need *need)
 {
-  const rppg_nn_tensor *y = l->out[0], *a = l->w[0], *turn = l->w[2], *h = l->op == RPPG_NN_STEP ? l->out[1] : NULL;
+  const rppg_nn_tensor *y = l->out[0], *a = l->w[0], *turn = l->w[2],
+                       *h = l->op == RPPG_NN_STEP ? l->out[1] : NULL;
   const int64_t parts = turn ? 2 : 1, d = y->d[3] / parts, n = l->p[5], g = l->p[6];
   const int64_t used[4] = { d, g, n, n };
   int i, k;
@@ -3293,7 +3473,8 @@ static const char *rppg_nn__check_scan(const rppg_nn_layer *l, rppg_nn__need *ne
     for (k = 0; k < 3; k++) if (l->in[i]->d[k] != y->d[k]) return "sizes";
     if (l->p[i] < 0 || l->p[i] + used[i] > l->in[i]->d[3]) return "channels";
   }
-  if (a->type != RPPG_NN_F32 || a->d[0] != 1 || a->d[1] != 1 || d % a->d[2] || (a->d[3] != 1 && a->d[3] != n))
+  if (a->type != RPPG_NN_F32 || a->d[0] != 1 || a->d[1] != 1 || d % a->d[2] ||
+      (a->d[3] != 1 && a->d[3] != n))
     return "weights";
   if (turn && (turn->type != RPPG_NN_F32 || !rppg_nn__same(turn, a))) return "weights";
   if (!rppg_nn__vector(l->w[1], (int32_t)d)) return "weights";
@@ -3302,7 +3483,9 @@ static const char *rppg_nn__check_scan(const rppg_nn_layer *l, rppg_nn__need *ne
   if (l->op == RPPG_NN_STEP) {
     if (l->p[4] != 1) return "sequences";
     if (l->flags) return "flags";
-    if (h->kind != RPPG_NN_STATE || h->d[0] != 1 || h->d[1] != parts || h->d[2] != d || h->d[3] != n) return "state";
+    if (h->kind != RPPG_NN_STATE || h->d[0] != 1 || h->d[1] != parts || h->d[2] != d ||
+        h->d[3] != n)
+      return "state";
   }
   need->scratch = (2 * (uint64_t)n + (h ? 0 : (uint64_t)(parts * d * n))) * sizeof(float);
   need->macs = (double)rppg_nn__pixels(y) * (double)(parts * d * n) * 3;
@@ -3313,7 +3496,8 @@ static void rppg_nn__run_scan(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   const rppg_nn_tensor *y = l->out[0], *a = l->w[0];
-  const size_t parts = l->w[2] ? 2 : 1, d = (size_t)y->d[3] / parts, n = (size_t)l->p[5], g = (size_t)l->p[6];
+  const size_t parts = l->w[2] ? 2 : 1, d = (size_t)y->d[3] / parts, n = (size_t)l->p[5],
+               g = (size_t)l->p[6];
   const size_t many = (size_t)l->p[4], steps = rppg_nn__pixels(y) / many;
   const ptrdiff_t sign = l->flags & 1 ? -1 : 1;
   rppg_nn__scan s;
@@ -3395,8 +3579,11 @@ static const char *rppg_nn__check_fft(const rppg_nn_layer *l, rppg_nn__need *nee
   if (!rppg_nn__finite(l->f[0])) return "scale";
   n = rppg_nn__fft_of(l, &config);
   if (config.n > RPPG_DSP_FFT_MAX) return "size";
-  if (rppg_nn__pixels(bins) != config.n / 2 + 1 || (uint64_t)bins->d[3] != 2 * (uint64_t)n) return "output size";
-  need->prep = RPPG_NN__FFT_ROOM + rppg_dsp_fft_mem_size(&config);
+  if (rppg_nn__pixels(bins) != config.n / 2 + 1 || (uint64_t)bins->d[3] != 2 * (uint64_t)n)
+    return "output size";
+  need->prep = rppg_dsp_fft_mem_size(&config);
+  if (need->prep == 0) return "size"; /* more than an address space */
+  need->prep += RPPG_NN__FFT_ROOM;
   need->scratch = 2 * ((uint64_t)config.n / 2 + 1) * sizeof(float);
   need->macs = (double)x->n * 8;
   return NULL;
@@ -3406,7 +3593,8 @@ static void rppg_nn__prepare_fft(rppg_nn_layer *l)
 {
   rppg_dsp_fft_config config;
   (void)rppg_nn__fft_of(l, &config);
-  (void)rppg_dsp_fft_init((rppg_dsp_fft *)l->prep, &config, (unsigned char *)l->prep + RPPG_NN__FFT_ROOM,
+  (void)rppg_dsp_fft_init((rppg_dsp_fft *)l->prep, &config,
+                          (unsigned char *)l->prep + RPPG_NN__FFT_ROOM,
                           rppg_dsp_fft_mem_size(&config)); /* proved by rppg_nn__check_fft */
 }
 
@@ -3422,7 +3610,8 @@ static void rppg_nn__run_fft(const rppg_nn_model *m, const rppg_nn_layer *l)
     if (l->p[0] == 0) {
       for (i = 0; i < n; i++) z[i] = x[i * channels + c];
       rppg_dsp_fft_forward(fft, z, z);
-      for (i = 0; i < 2 * bins; i++) y[i / 2 * 2 * channels + i % 2 * channels + c] = z[i] * l->f[0];
+      for (i = 0; i < 2 * bins; i++)
+        y[i / 2 * 2 * channels + i % 2 * channels + c] = z[i] * l->f[0];
     } else {
       for (i = 0; i < 2 * bins; i++) z[i] = x[i / 2 * 2 * channels + i % 2 * channels + c];
       rppg_dsp_fft_inverse(fft, z, z);
@@ -3456,7 +3645,7 @@ static const rppg_nn__op *rppg_nn__find(int op)
     { "resize", 1, 1, 1, 0, 0, 0, 1, rppg_nn__check_resize, NULL, rppg_nn__run_resize },
     { "shift", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_shift, NULL, rppg_nn__run_shift },
     { "diff", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_diff, NULL, rppg_nn__run_diff },
-    { "standard", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_like, NULL, rppg_nn__run_standard },
+    { "standard", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_standard, NULL, rppg_nn__run_standard },
     { "mask", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_mask, NULL, rppg_nn__run_mask },
     { "matmul", 2, 2, 1, 0, 0, 0, 1, rppg_nn__check_matmul, NULL, rppg_nn__run_matmul },
     { "attention", 3, 4, 1, 0, 0, 0, 0, rppg_nn__check_attention, NULL, rppg_nn__run_attention },

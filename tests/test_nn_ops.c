@@ -89,6 +89,27 @@ static void test_golden(void)
   }
 }
 
+/* A block of just rppg_nn_mem_size bytes does, wherever it lies; one byte less does not. */
+static void test_block(void)
+{
+  static unsigned char room[BLOCK];
+  int i, fits = 1, refuses = 1;
+  size_t at;
+  for (i = 0; i < CASES; i++) {
+    const ops_case *c = &ops_cases[i];
+    const size_t need = rppg_nn_mem_size(c->blob, c->size);
+    rppg_nn_model m;
+    for (at = 0; at < 64; at += 7) {
+      memset(room + at + need, 0x7f, GUARD);
+      fits &= rppg_nn_open(&m, c->blob, c->size, room + at, need, NULL) == RPPG_OK;
+      fits &= memcmp(room + at + need, room + at + need + 1, GUARD - 1) == 0 && room[at + need] == 0x7f;
+    }
+    refuses &= rppg_nn_open(&m, c->blob, c->size, room, need - 1, NULL) == RPPG_ERR_SPACE;
+  }
+  CHECK(fits, "a block of rppg_nn_mem_size bytes does at every address");
+  CHECK(refuses, "a byte less is refused");
+}
+
 static int every_op(void) /* has a case */
 {
   uint32_t seen[4] = { 0, 0, 0, 0 };
@@ -245,6 +266,7 @@ int main(void)
 {
   test_golden();
   CHECK(every_op(), "each op has a case");
+  test_block();
   test_refused();
   test_lies();
   return tap_end();

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 SEED = 20260114
 ACTS = ["linear", "relu", "relu6", "elu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "softplus",
-        "exp", "sqrt", "abs", "neg", "square"]
+        "exp", "sqrt", "abs", "neg", "square", "sin", "cos"]
 
 
 class Lcg:
@@ -39,7 +39,7 @@ def activate(x, act):
          "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"), "silu": F.silu, "tanh": torch.tanh,
          "sigmoid": torch.sigmoid, "softplus": F.softplus, "exp": torch.exp,
          "sqrt": lambda x: torch.sqrt(torch.clamp(x, min=0)), "abs": torch.abs, "neg": torch.neg,
-         "square": torch.square}
+         "square": torch.square, "sin": torch.sin, "cos": torch.cos}
     return f[ACTS[act]](x)
 
 
