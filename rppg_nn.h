@@ -77,7 +77,8 @@
                      1  u8 type: 0 f32, 1 f16, 2 s8, 3 u7 (0..127)
                      2  u16 zero
                      4  u32 x 4 sizes T, H, W, C, each 1..2^28; their product at most 2^28
-                    20  u32 offset in weights, arena or state, a multiple of 64; of an input or
+                    20  u32 offset in weights, arena or state, a multiple of 64; weights and states
+                        lie in the order of their records, none overlapping; of an input or
                         output: its number, from 0, without gaps
                     24  u32 bytes: product of the sizes times the type's bytes
                     28  u32 of a state: 1 + number of the f32 weight tensor that it begins as, or 0
@@ -100,7 +101,7 @@
                  The ops and their parameters stand at rppg_nn_op below.
 
      Chunks      u32 tag, u32 bytes n, then n bytes, then zeros up to a multiple of 4. Unknown tags
-                 are skipped.
+                 are skipped; of those below there is at most one each. Numbers are finite.
                  "SPEC" the input and the task, 64 bytes: see rppg_nn_spec
                  "BPMS" f32 x classes: the rate of each class, instead of SPEC's first and step
                  "CAMR" the camera that the model was trained for, UTF-8
@@ -270,9 +271,10 @@ RPPG_DEF size_t rppg_nn_mem_size(const void *blob, size_t size);
    error  out  where and why, or NULL
 
    Returns RPPG_OK; RPPG_ERR_ARG for NULL; RPPG_ERR_SPACE for too small a block;
-   RPPG_ERR_UNSUPPORTED for another major version or an op, type or activation that is not known;
-   RPPG_ERR_DATA for everything else that is wrong with the blob.
-   The state is that of rppg_nn_reset. Cost: O(size) for checksum and finiteness of the weights.  */
+   RPPG_ERR_UNSUPPORTED for another major version or an op, type, activation, task, source or norm
+   that is not known; RPPG_ERR_DATA for everything else that is wrong with the blob.
+   The state is that of rppg_nn_reset. Cost: O(size) for checksum and finiteness of the weights, and
+   O(layers * tensors) for who lies where when.                                                   */
 RPPG_DEF rppg_status rppg_nn_open(rppg_nn_model *m, const void *blob, size_t size, void *mem,
                                   size_t mem_size, rppg_nn_error *error);
 
@@ -1055,7 +1057,7 @@ static const char *rppg_nn__check_slice(const rppg_nn_layer *l, rppg_nn__need *n
   if (!rppg_nn__f32(l->in[0]) || !rppg_nn__f32(l->out[0])) return "type";
   for (i = 0; i < 4; i++) {
     if (l->p[i] < 0 || l->p[i] >= l->in[0]->d[i]) return "start";
-    if (l->p[4 + i] < 1 || l->p[4 + i] > ((int32_t)1 << 28)) return "step";
+    if (l->p[4 + i] < 1 || l->p[4 + i] > l->in[0]->d[i]) return "step";
     if (l->p[i] + (int64_t)(l->out[0]->d[i] - 1) * l->p[4 + i] >= l->in[0]->d[i])
       return "output size";
   }
@@ -1352,33 +1354,38 @@ static rppg_status rppg_nn__tensor(const rppg_nn__blob *b, uint32_t i, rppg_nn_t
 
 /* Tensors one by one, and among each other: weights and states lie in the order of their records
    without overlapping; inputs and outputs are numbered without gaps; states begin as f32 weights of
-   their size. */
-static rppg_status rppg_nn__check_tensors(const rppg_nn__blob *b, rppg_nn_error *e)
+   their size. They are decoded into tensors, unless that is NULL. */
+static rppg_status rppg_nn__check_tensors(const rppg_nn__blob *b, rppg_nn_tensor *tensors,
+                                          rppg_nn_error *e)
 {
   uint64_t end[2] = { 0, 0 };
   uint32_t seen[2] = { 0, 0 }, i;
-  rppg_nn_tensor t, w;
+  rppg_nn_tensor room, first;
   for (i = 0; i < b->n_tensors; i++) {
-    rppg_status status = rppg_nn__tensor(b, i, &t, e);
+    rppg_nn_tensor *t = tensors ? &tensors[i] : &room;
+    rppg_status status = rppg_nn__tensor(b, i, t, e);
     if (status != RPPG_OK) return status;
-    if (t.kind == RPPG_NN_WEIGHT || t.kind == RPPG_NN_STATE) {
-      uint64_t *at = &end[t.kind == RPPG_NN_STATE];
-      if (t.offset < *at)
+    if (t->kind == RPPG_NN_WEIGHT || t->kind == RPPG_NN_STATE) {
+      uint64_t *at = &end[t->kind == RPPG_NN_STATE];
+      if (t->offset < *at)
         return rppg_nn__wrong(e, RPPG_ERR_DATA, "tensors overlap", "offset", -1, (int)i);
-      *at = t.offset + (uint64_t)t.n * rppg_nn__bytes_of(t.type);
-    } else if (t.kind >= RPPG_NN_INPUT) {
-      uint32_t *of = &seen[t.kind == RPPG_NN_OUTPUT];
-      if (*of >> t.offset & 1)
+      *at = t->offset + (uint64_t)t->n * rppg_nn__bytes_of(t->type);
+    } else if (t->kind >= RPPG_NN_INPUT) {
+      uint32_t *of = &seen[t->kind == RPPG_NN_OUTPUT];
+      if (*of >> t->offset & 1)
         return rppg_nn__wrong(e, RPPG_ERR_DATA, "a number used twice", "number", -1, (int)i);
-      *of |= 1u << t.offset;
+      *of |= (uint32_t)1 << t->offset;
     }
-    if (t.begins) {
-      status = rppg_nn__tensor(b, t.begins - 1, &w, e);
-      if (status != RPPG_OK) return status;
-      if (w.kind != RPPG_NN_WEIGHT || w.type != RPPG_NN_F32 || w.n != t.n)
-        return rppg_nn__wrong(e, RPPG_ERR_DATA, "a tensor's record is wrong", "beginning", -1,
-                              (int)i);
-    }
+  }
+  for (i = 0; i < b->n_tensors; i++) {
+    const rppg_nn_tensor *t = tensors ? &tensors[i] : &room, *w = &first;
+    if (!tensors) (void)rppg_nn__tensor(b, i, &room, e); /* it was right above */
+    if (!t->begins) continue;
+    if (tensors) w = &tensors[t->begins - 1];
+    else (void)rppg_nn__tensor(b, t->begins - 1, &first, e);
+    if (w->kind != RPPG_NN_WEIGHT || w->type != RPPG_NN_F32 || w->n != t->n)
+      return rppg_nn__wrong(e, RPPG_ERR_DATA, "a tensor's record is wrong", "beginning", -1,
+                            (int)i);
   }
   if (!seen[0] || (seen[0] & (seen[0] + 1)))
     return rppg_nn__wrong(e, RPPG_ERR_DATA, "numbers with a gap, or none", "inputs", -1, -1);
@@ -1440,6 +1447,9 @@ static rppg_status rppg_nn__layer(const rppg_nn__blob *b, uint32_t i, rppg_nn_te
   wrong = op->check(l, need);
   if (wrong) RPPG__REFUSE(wrong);
 #undef RPPG__REFUSE
+  /* In whole lines, so that the block's size does not depend on the order of its parts. */
+  need->scratch = (need->scratch + RPPG__ALIGN - 1) & ~(uint64_t)(RPPG__ALIGN - 1);
+  need->prep = (need->prep + RPPG__ALIGN - 1) & ~(uint64_t)(RPPG__ALIGN - 1);
   return RPPG_OK;
 }
 
@@ -1474,7 +1484,7 @@ static rppg_status rppg_nn__survey(rppg_nn__blob *b, const void *blob, size_t si
   rppg_nn__need need;
   uint32_t i;
   rppg_status status = rppg_nn__header(b, blob, size, e);
-  if (status == RPPG_OK) status = rppg_nn__check_tensors(b, e);
+  if (status == RPPG_OK) status = rppg_nn__check_tensors(b, NULL, e);
   if (status != RPPG_OK) return status;
   *scratch = 0;
   rppg__arena_begin(&count, NULL, 0);
@@ -1541,7 +1551,6 @@ static rppg_status rppg_nn__place(const rppg_nn__blob *b, const rppg_nn__layout 
   uint32_t i;
   for (i = 0; i < b->n_tensors; i++) {
     rppg_nn_tensor *t = &a->tensors[i];
-    (void)rppg_nn__tensor(b, i, t, e); /* rppg_nn__check_tensors has seen it */
     if (t->kind == RPPG_NN_ACTIVATION) t->data = a->arena + t->offset;
     else if (t->kind == RPPG_NN_STATE) t->data = a->state + t->offset;
     else if (t->kind == RPPG_NN_WEIGHT) {
@@ -1618,22 +1627,52 @@ static rppg_status rppg_nn__check_order(const rppg_nn__blob *b, const rppg_nn__l
   return RPPG_OK;
 }
 
-/* Reads the chunks; only their sizes can be wrong. */
+/* The specification's numbers; which of its words are floats is said in rppg_nn_spec. */
+static rppg_status rppg_nn__read_spec(const uint8_t *p, uint32_t n, rppg_nn_spec *s,
+                                      rppg_nn_error *e)
+{
+  uint32_t words[16] = { 0 }, i;
+  for (i = 0; i < 16 && 4 * i + 4 <= n; i++) words[i] = rppg_nn__u32(p + 4 * i);
+  memcpy(s, words, sizeof words); /* rppg_nn_spec is 16 words */
+#define RPPG__UNKNOWN(field)                                                                       \
+    return rppg_nn__wrong(e, RPPG_ERR_UNSUPPORTED, "SPEC: an unknown value", field, -1, -1)
+  if (s->task > RPPG_NN_TASK_RATE) RPPG__UNKNOWN("task");
+  if (s->source > RPPG_NN_PATCHES) RPPG__UNKNOWN("source");
+  if (s->norm > RPPG_NN_NORM_DIFF_STANDARD) RPPG__UNKNOWN("norm");
+#undef RPPG__UNKNOWN
+  if (!rppg_nn__finite(s->fps) || !rppg_nn__finite(s->bpm_first) || !rppg_nn__finite(s->bpm_step) ||
+      !rppg_nn__finite(s->margin) || s->fps < 0.0f || s->margin < 0.0f)
+    return rppg_nn__wrong(e, RPPG_ERR_DATA, "SPEC: a number that is none, or below 0", "spec", -1,
+                          -1);
+  return RPPG_OK;
+}
+
 static rppg_status rppg_nn__read_chunks(const rppg_nn__blob *b, rppg_nn_model *m, rppg_nn_error *e)
 {
-  uint32_t at = 0;
+  static const char tag[5][5] = { "SPEC", "CAMR", "NOTE", "BPMS", "NAME" };
+  uint32_t at = 0, seen = 0, i;
+  rppg_status status;
   while (b->chunk_size - at >= 8) {
     const uint8_t *p = b->chunks + at;
     const uint32_t n = rppg_nn__u32(p + 4), room = b->chunk_size - at - 8;
-    uint32_t i;
+    int k = 0;
     if (n > room) return rppg_nn__wrong(e, RPPG_ERR_DATA, "a chunk does not fit", "chunks", -1, -1);
-    if (memcmp(p, "SPEC", 4) == 0) {
-      uint32_t words[16] = { 0 };
-      for (i = 0; i < 16 && 4 * i + 4 <= n; i++) words[i] = rppg_nn__u32(p + 8 + 4 * i);
-      memcpy(&m->spec, words, sizeof words); /* rppg_nn_spec is 16 words */
-    } else if (memcmp(p, "CAMR", 4) == 0) { m->camera = (const char *)p + 8; m->camera_n = n; }
-    else if (memcmp(p, "NOTE", 4) == 0) { m->note = (const char *)p + 8; m->note_n = n; }
-    else if (memcmp(p, "BPMS", 4) == 0) { m->classes = p + 8; m->n_classes = n / 4; }
+    while (k < 5 && memcmp(p, tag[k], 4) != 0) k++;
+    if (k < 5 && seen >> k & 1)
+      return rppg_nn__wrong(e, RPPG_ERR_DATA, "a chunk is there twice", tag[k], -1, -1);
+    seen |= (uint32_t)1 << k;
+    if (k == 0) {
+      status = rppg_nn__read_spec(p + 8, n, &m->spec, e);
+      if (status != RPPG_OK) return status;
+    } else if (k == 1) { m->camera = (const char *)p + 8; m->camera_n = n; }
+    else if (k == 2) { m->note = (const char *)p + 8; m->note_n = n; }
+    else if (k == 3) {
+      m->classes = p + 8;
+      m->n_classes = n / 4;
+      for (i = 0; i < n / 4; i++)
+        if (!rppg_nn__finite(rppg_nn__float(p + 8 + 4 * i)))
+          return rppg_nn__wrong(e, RPPG_ERR_DATA, "a rate is not finite", "BPMS", -1, -1);
+    }
     at += 8 + (n > room - room % 4 ? room : (n + 3) / 4 * 4);
   }
   return RPPG_OK;
@@ -1661,13 +1700,18 @@ RPPG_DEF rppg_status rppg_nn_open(rppg_nn_model *m, const void *blob, size_t siz
   if (mem_size < bytes || !rppg_nn__lay_out(&a, &b, scratch, &from))
     return rppg_nn__wrong(e, RPPG_ERR_SPACE, "the memory block is too small", "", -1, -1);
   memset(&model, 0, sizeof model);
-  status = rppg_nn__place(&b, &a, e);
+  /* From here on only what has been copied into the block is believed: every check is made again on
+     the copy, so that not even a blob that somebody changes meanwhile leads astray. */
+  status = rppg_nn__check_tensors(&b, a.tensors, e);
+  if (status == RPPG_OK) status = rppg_nn__place(&b, &a, e);
   if (status == RPPG_OK) status = rppg_nn__read_chunks(&b, &model, e);
   for (i = 0; i < b.n_layers && status == RPPG_OK; i++) {
     status = rppg_nn__layer(&b, i, a.tensors, NULL, &a.layers[i], &need, e);
     if (status != RPPG_OK) break;
     model.macs += need.macs;
     if (need.prep) a.layers[i].prep = rppg__take(&from, (size_t)need.prep, 1);
+    if (need.scratch > scratch || from.failed)
+      status = rppg_nn__wrong(e, RPPG_ERR_DATA, "changed while it was opened", "", (int)i, -1);
   }
   if (status == RPPG_OK) status = rppg_nn__check_order(&b, &a, e);
   if (status != RPPG_OK) return status;
