@@ -260,7 +260,8 @@ typedef struct rppg_nn_model {
    size  in  of them
 
    Returns 0 for a blob that rppg_nn_open refuses on its header, tensors or layers; open says why.
-   Depends on the instruction set, so ask on the machine that runs. Cost: O(size of records). */
+   Depends on the instruction set and on where the blob lies (weights at an odd address are copied),
+   so ask on the machine that runs, with the address that open gets. Cost: O(size). */
 RPPG_DEF size_t rppg_nn_mem_size(const void *blob, size_t size);
 
 /* Proves a blob and prepares it for running.
