@@ -2484,6 +2484,8 @@ static rppg_status rppg_nn__layer(const rppg_nn__blob *b, uint32_t i, rppg_nn_te
   wrong = op->check(l, need);
   if (wrong) RPPG__REFUSE(wrong);
 #undef RPPG__REFUSE
+  if (need->scratch > UINT64_MAX / 2 || need->prep > UINT64_MAX / 2)
+    return rppg_nn__wrong(e, RPPG_ERR_SPACE, "larger than an address space", "", (int)i, -1);
   /* In whole lines, so that the block's size does not depend on the order of its parts. */
   need->scratch = (need->scratch + RPPG__ALIGN - 1) & ~(uint64_t)(RPPG__ALIGN - 1);
   need->prep = (need->prep + RPPG__ALIGN - 1) & ~(uint64_t)(RPPG__ALIGN - 1);
