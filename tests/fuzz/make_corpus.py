@@ -96,6 +96,28 @@ def elements(g):
 
 
 @model
+def wide(g):
+    """Whole blocks of 16 channels: the transforms of 3 by 3, of rows and of clips."""
+    x = g.input((1, 7, 9, 16))
+    x = g.conv(x, normal(16, 16, 3, 3), normal(16), pad=(0, 1, 1), act="relu")
+    g.output(g.reduce(x, "mean", (1,)))
+
+
+@model
+def rows(g):
+    x = g.input((1, 1, 21, 16))
+    x = g.conv(x, normal(32, 16, 5), normal(32), pad=(0, 0, 2), act="elu")
+    g.output(g.dense(x, normal(3, 32)))
+
+
+@model
+def volume(g):
+    x = g.input((4, 5, 6, 16))
+    y = g.conv(x, normal(16, 16, 3, 3, 3), None, pad=1)
+    g.output(g.binary("add", y, x))
+
+
+@model
 def tokens(g):
     """Attention of one head, without an op of its own: what can be said with these."""
     x = g.input((1, 1, 6, 8))
@@ -126,7 +148,8 @@ def main(folder):
             g = blob.Graph()
             function(g)
             data = g.pack(weights)
-            if weights == "f32" or any(layer.op == "conv" for layer in g.layers):
+            small = len(data) < 18000 or weights == "s8"
+            if small and (weights == "f32" or any(layer.op == "conv" for layer in g.layers)):
                 (folder / f"{name}-{weights}.rppg").write_bytes(data)
 
 
