@@ -449,7 +449,7 @@ RPPG__SUB(__m128, rppg_nn__s8)(const int8_t *p)
 }
 #elif RPPG__PASS == RPPG__NEON
 #  define RPPG__MV 4
-#  define RPPG__MP 6
+#  define RPPG__MP 5
 #  define rppg__vf_fma(a,b,c)  vfmaq_f32(c, a, b)
 #  define rppg__vf_fnma(a,b,c) vfmsq_f32(c, a, b)
 #  define rppg__vf_div(a,b)    vdivq_f32(a, b)
@@ -517,9 +517,9 @@ static float rppg_nn__exp2i(float t)
 
 /* ---- kernels, written once ------------------------------------------------------------------- */
 
-/* e^x, held within e^-87.33 and e^88.37, relative error below 1.2e-7: ln 2 taken out [CodyWaite1980],
-   then 1 + r + r^2 q(r), q minimax on |r| <= ln 2 / 2. NaN comes through here and below. */
-RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
+/* e^x = scale * (1 + u), |u| < 0.42, x held within -87.33 and 88.37: ln 2 taken out [CodyWaite1980],
+   then u = r + r^2 q(r), q minimax on |r| <= ln 2 / 2. NaN comes through here and below. */
+RPPG__SUB(rppg__vf, rppg_nn__vexp_parts)(rppg__vf x, rppg__vf *scale)
 {
   const rppg__vf magic = rppg__vf_set1(12582912.0f); /* 1.5 * 2^23: integers have steps of 1 */
   rppg__vf t, n, p;
@@ -532,9 +532,22 @@ RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
   p = rppg__vf_fma(p, x, rppg__vf_set1(4.166838873489085e-2f));
   p = rppg__vf_fma(p, x, rppg__vf_set1(1.6666520573392035e-1f));
   p = rppg__vf_fma(p, x, rppg__vf_set1(0.4999999344385602f));
-  p = rppg__vf_fma(p, x, rppg__vf_set1(1.0f));
-  p = rppg__vf_fma(p, x, rppg__vf_set1(1.0f));
-  return rppg__vf_mul(p, rppg__vf_exp2i(t));
+  *scale = rppg__vf_exp2i(t);
+  return rppg__vf_fma(rppg__vf_mul(x, x), p, x);
+}
+
+/* Relative error below 1.2e-7. */
+RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
+{
+  rppg__vf s, u = RPPG__CALL(rppg_nn__vexp_parts)(x, &s);
+  return rppg__vf_fma(s, u, s);
+}
+
+/* e^x - 1 for x <= 0, relative error below 2e-7, also near 0. */
+RPPG__SUB(rppg__vf, rppg_nn__vexpm1)(rppg__vf x)
+{
+  rppg__vf s, u = RPPG__CALL(rppg_nn__vexp_parts)(x, &s);
+  return rppg__vf_fma(s, u, rppg__vf_sub(s, rppg__vf_set1(1.0f)));
 }
 
 /* tanh x, relative error below 3e-7: odd rational function, minimax on |x| <= 9.02, where it is 1. */
@@ -551,7 +564,8 @@ RPPG__SUB(rppg__vf, rppg_nn__vtanh)(rppg__vf x)
   d = rppg__vf_fma(d, q, rppg__vf_set1(2.5871064684949013e-2f));
   d = rppg__vf_fma(d, q, rppg__vf_set1(0.46713031315625919f));
   d = rppg__vf_fma(d, q, rppg__vf_set1(1.0f));
-  return rppg__vf_div(rppg__vf_mul(x, p), d);
+  x = rppg__vf_div(rppg__vf_mul(x, p), d); /* may round to just beyond 1 */
+  return rppg__vf_min(rppg__vf_set1(1.0f), rppg__vf_max(rppg__vf_set1(-1.0f), x));
 }
 
 /* erf x, relative error below 4e-7: likewise on |x| <= 3.93. */
@@ -594,7 +608,7 @@ RPPG__SUB(rppg__vf, rppg_nn__vactivate)(int act, rppg__vf x)
   case RPPG_NN_RELU: return rppg__vf_max(zero, x);
   case RPPG_NN_RELU6: return rppg__vf_min(rppg__vf_set1(6.0f), rppg__vf_max(zero, x));
   case RPPG_NN_ELU:
-    u = rppg__vf_sub(RPPG__CALL(rppg_nn__vexp)(rppg__vf_min(zero, x)), one);
+    u = RPPG__CALL(rppg_nn__vexpm1)(rppg__vf_min(zero, x));
     return rppg__vf_add(rppg__vf_max(zero, x), u);
   case RPPG_NN_GELU:
     u = RPPG__CALL(rppg_nn__verf)(rppg__vf_mul(x, rppg__vf_set1(0.707106781f)));
@@ -701,6 +715,10 @@ RPPG__SUB(void, rppg_nn__sum)(int p, const rppg_nn__sum *s, size_t at)
 #  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
 #elif RPPG__MP == 6
 #  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#elif RPPG__MP == 5
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5)
+#elif RPPG__MP == 4
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4)
 #else
 #  define RPPG__EACH_P(X) X(1) X(2)
 #endif
@@ -1551,7 +1569,8 @@ static void rppg_nn__block_row(rppg_nn__job *j, size_t first, size_t n, size_t a
   s->more = j->more ? j->b.edge_more : NULL;
   s->y = j->b.edge;
   for (i = 0; i < all; i += chunk) {
-    chunk = all - i < RPPG_NN__CHUNK ? all - i : RPPG_NN__CHUNK;
+    chunk = all - i;
+    if (chunk > RPPG_NN__CHUNK) chunk = RPPG_NN__CHUNK;
     if (j->more) {
       memset(j->b.edge_more, 0, chunk * RPPG_NN__BLOCK * sizeof(float));
       for (k = 0; k < chunk; k++)
@@ -1570,7 +1589,7 @@ static size_t rppg_nn__channels(const rppg_nn__plan *p, size_t block, size_t *fi
   const size_t per = p->blocks / (size_t)p->groups, co = (size_t)p->co;
   const size_t in_group = block % per * RPPG_NN__BLOCK;
   *first = block / per * co + in_group;
-  return co - in_group < RPPG_NN__BLOCK ? co - in_group : RPPG_NN__BLOCK;
+  return co - in_group < 16 ? co - in_group : 16;
 }
 
 static const uint8_t *rppg_nn__block_at(const rppg_nn__job *j, size_t block)

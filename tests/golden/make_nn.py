@@ -152,6 +152,59 @@ def cases(rng):
     return out
 
 
+POOL, SOFTMAX, BINARY = 6, 8, 9
+
+
+def ops(rng):
+    """Pools, softmaxes, elementwise ops: (op, x, b or None, y, p[10], flags, act)."""
+    out = []
+    for i in range(36):
+        x = [int(rng.integers(1, 5)), int(rng.integers(3, 14)), int(rng.integers(3, 14)), [1, 3, 16, 17, 33, 40][i % 6]]
+        k = [[1, 2, 2], [1, 3, 3], [2, 2, 2], [1, x[1], x[2]], [3, 3, 3], [0, 0, 0]][i // 6]
+        k = [min(k[j], x[j]) for j in range(3)]
+        if k[0] == 0:
+            y = [int(rng.integers(1, x[j] + 1)) for j in range(3)]
+            p = [i % 2] + [0] * 9
+        else:
+            s = [int(v) for v in rng.integers(1, 3, 3)]
+            pad = [int(rng.integers(0, k[j] // 2 + 1)) for j in range(3)]
+            y = [(x[j] + 2 * pad[j] - k[j]) // s[j] + 1 for j in range(3)]
+            p = [i % 2] + k + s + pad
+        out.append((POOL, x, None, y + [x[3]], p, int(rng.integers(2)) if k[0] else 0, i % 3))
+    for n in (1, 2, 15, 16, 17, 64, 100):
+        out.append((SOFTMAX, [1, 2, 3, n], None, [1, 2, 3, n], [0] * 10, 0, 0))
+    for i in range(30):
+        x = [2, 3, 5, [1, 5, 16, 33, 20][i // 6]]
+        b = [x, [1, 1, 1, 1], [1, 1, 1, x[3]], x[:3] + [1], [1, 3, 1, x[3]]][i % 5]
+        out.append((BINARY, x, b, x, [i % 6] + [0] * 9, 0, i % 4))
+    return out
+
+
+def op_result(op, x, b, y, p, flags, act, seed):
+    g = Lcg(seed)
+    v = 4 * g.floats(int(np.prod(x))).reshape(x)
+    w = g.floats(int(np.prod(b))).reshape(b) + 2 if b else None
+    t = torch.tensor(v)
+    if op == BINARY:
+        u = torch.tensor(w)
+        t = [t + u, t - u, t * u, t / u, torch.minimum(t, u), torch.maximum(t, u)][p[0]]
+    elif op == SOFTMAX:
+        t = torch.softmax(0.75 * t, 3)
+    else:
+        c = t.permute(3, 0, 1, 2)[None]
+        k, s, pad = p[1:4], p[4:7], p[7:10]
+        if k[0] == 0:
+            c = (F.adaptive_max_pool3d if p[0] else F.adaptive_avg_pool3d)(c, y[:3])
+        elif p[0]:
+            c = F.max_pool3d(c, k, s, pad)
+        else:
+            c = F.avg_pool3d(c, k, s, pad, count_include_pad=bool(flags))
+        t = c[0].permute(1, 2, 3, 0)
+    t = activate(t, act).numpy()
+    assert list(t.shape) == y, (t.shape, y)
+    return summarise(np.ascontiguousarray(t), g)
+
+
 def numbers(v):
     return ", ".join("%.9g" % x for x in v)
 
@@ -168,6 +221,15 @@ def main():
         print("{" + ", ".join("{%s}" % ",".join(map(str, c[f])) for f in ("x", "y", "k", "s", "p", "d"))
               + ", %d, %d, %d, %d, %d, %d, %.6g, {%s}}," % (c["groups"], c["act"], c["more"], c["bias"], c["type"],
                                                           1000 + i, top, numbers(want)))
+    print("};")
+    print("typedef struct nn_op_case { int op, x[4], b[4], y[4], p[10], flags, act;")
+    print("  unsigned seed; double range, want[14]; } nn_op_case;")
+    print("static const nn_op_case nn_ops[] = {")
+    for i, (op, x, b, y, p, flags, act) in enumerate(ops(rng)):
+        want, top = op_result(op, x, b, y, p, flags, act, 5000 + i)
+        print("{%d, {%s}, {%s}, {%s}, {%s}, %d, %d, %d, %.6g, {%s}}," % (
+            op, ",".join(map(str, x)), ",".join(map(str, b or [0] * 4)), ",".join(map(str, y)), ",".join(map(str, p)),
+            flags, act, 5000 + i, top, numbers(want)))
     print("};")
     # activations: points that matter and points between
     x = np.concatenate([[0.0, 1e-30, -1e-30, 1e-6, -1e-6, 1e4, -1e4, 88, -88, 20, -20, 6, 3.9, -3.9],
