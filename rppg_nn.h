@@ -139,7 +139,15 @@ enum { RPPG_NN_MAX_IO = 16 }; /* inputs, and outputs, of a model */
              zeros; w1 bias [Co] or none; w2 for s8: scale [Co]. Input 1, or none, is added before
              act: a residual, of the output's sizes.
    DEPTHWISE The same with one filter for each channel: Co = Ci, p12 = 0, w0 [kt][kh][kw][C].
+   UPCONV    Transposed convolution, as PyTorch: parameters and weights as CONV's, but p6..8 is what
+             PyTorch calls padding, p9..11 = 1, p12 = 1; the output may be up to stride - 1 longer
+             than (input - 1) * stride - 2 * padding + kernel (its output padding). act
    AFFINE    x * w0[c] + w1[c]: batch norm at inference. act, in place
+   NORM      x less its mean, over the root of its variance + f0, then times w0[C] and plus w1[C], each
+             or none. p0 = 0: over C (layer norm); 1: over T, H, W and C / p1 channels, in each of
+             p1 groups (group norm; instance norm: p1 = C); 2: over C without the mean (RMS norm).
+             Input 1, or none: a gate of x's sizes; x is multiplied by activation p2 of it before
+             the norm, or with flag 1 after it. act, in place
    POOL      p0 = 0 average, 1 maximum; p1..3 kernel, p4..6 stride, p7..9 padding before, along T,
              H, W. An average counts real samples alone, or with flag 1 the padding too. Kernel 0, 0,
              0: adaptive, as PyTorch, the output's sizes say how many cells. act
@@ -151,10 +159,55 @@ enum { RPPG_NN_MAX_IO = 16 }; /* inputs, and outputs, of a model */
    CONCAT    Inputs 0..3, as many as there are, along axis p0 (0..3: T, H, W, C).
    SLICE     From p0..3 on, every p4..7-th, along T, H, W, C.
    PERMUTE   Axis k of the output is axis p[k] of x.
-   RESHAPE   The same numbers under other sizes. in place                                         */
+   RESHAPE   The same numbers under other sizes. in place
+   RESIZE    To the output's T, H, W, at most 65536 each. p0 = 0: sample i * in / out, rounded down
+             (nearest; whole factors repeat samples); 1: linear between samples, which stand for
+             their middles (PyTorch's align_corners=False). act
+   SHIFT     Temporal shift: the T frames in segments of p0; the first p1 channels come from the frame
+             after, the next p1 from the frame before, within a segment; zeros where there is none,
+             or with flag 1 the frame at the segment's other end  [Lin2019, Narayanswamy2024].
+   DIFF      Along T. p0 = 0: next - this; 1: (next - this) / (next + this + f0). One frame less, or as
+             many: then the last one is zeros.
+   STANDARD  (x - mean) / deviation over everything, with flag 1 x / deviation; zeros where the
+             deviation is 0. in place
+   MASK      x / its sum over H, W * H * W * f0, for each frame and channel [Chen2018]. in place
+   MATMUL    f0 * x y: x [T][H][M][K], input 1 [T][H][K][N], or with flag 1 [T][H][N][K]; out
+             [T][H][M][N]. act
+   ATTENTION softmax(f0 * Q K') V for each of p0 heads of C / p0 channels. Inputs Q, K, V, their
+             positions in order T, H, W; out: Q's positions, V's channels. Input 3, or none: a score
+             for each region of Q (rows) and of K; a region is p2 by p3 by p4 positions along T,
+             H, W, and sees the p1 regions of K and V with the highest scores alone, the earlier of
+             equal ones [Zou2024]. Without it p1..4 are 0.
+   SCAN      State space layer [Gu2023, Dao2024]: h = exp(dt A) h + dt B x, y = C h + D x, position after
+             position. y has D channels, h N = p5 states for each. Inputs 0..3 are x, dt, B, C, which
+             begin at their channels p0..3: D of x; p6 of dt, each for D / p6 channels; N of B and of
+             C. w0 A, sizes 1, 1, R, N or 1, 1, R, 1: a row for D / R channels; w1 D [D] or none. p4
+             sequences, one behind the other, of equal length, each begin with h = 0; with flag 1 the
+             last position comes first. w2, or none, as w0: the imaginary part of A; y then has 2 D
+             channels: for each of the R rows the real parts, then the imaginary ones; D x goes to
+             the real parts.
+   CODEBOOK  Each number becomes the mean of w0[K] with weights softmax(-f0 |x - w0[k]|). in place
+   STEP      SCAN, but h is output 1, a state [1][1][D][N], complex [1][2][D][N] (real parts first):
+             read, and left as it is at the end. p4 = 1, no flags.
+   CAUSAL    Depthwise convolution along T over this frame and the p0 - 1 before it: w0 [p0][C], the last
+             row for this frame; w1 bias [C] or none. Output 1, a state [p0 - 1][H][W][C]: the frames
+             before the first one. act
+   EMA       Normalisation by running moments, frame after frame along T [Wang2025]: with r = w0[c], or
+             w0[c] times input 1, one number, where there is one, mean += r (x - mean), square += r
+             ((x - mean)^2 - square), y = (x - mean) / sqrt(square + f0). The mean in square is the
+             new one, or with flag 1 the one before. f1, where it is not 0: f1 tanh(y / f1).
+             Output 1, a state [2][H][W][C]: mean and square. act
+   NMF       The rank-one non-negative approximation of x as a matrix of T * H * W rows and C columns,
+             by p0 multiplicative updates, f0 added to each divisor [Joshi2024].
+   FFT       Over the positions, n of them, channel by channel: to [1][1][n / 2 + 1][2 C], C real parts and
+             C imaginary parts of each frequency; p0 = 1: back, to n positions, over n. Times f0.
+   CUMSUM    Running sum along axis p0. in place                                                  */
 #define RPPG_NN__OPS(X) \
-  X(CONV, 1) X(DEPTHWISE, 2) X(AFFINE, 4) X(POOL, 6) X(ACT, 7) X(SOFTMAX, 8) X(BINARY, 9) \
-  X(REDUCE, 10) X(CONCAT, 11) X(SLICE, 12) X(PERMUTE, 13) X(RESHAPE, 14)
+  X(CONV, 1) X(DEPTHWISE, 2) X(UPCONV, 3) X(AFFINE, 4) X(NORM, 5) X(POOL, 6) X(ACT, 7) \
+  X(SOFTMAX, 8) X(BINARY, 9) X(REDUCE, 10) X(CONCAT, 11) X(SLICE, 12) X(PERMUTE, 13) \
+  X(RESHAPE, 14) X(RESIZE, 15) X(SHIFT, 16) X(DIFF, 17) X(STANDARD, 18) X(MASK, 19) X(MATMUL, 20) \
+  X(ATTENTION, 21) X(SCAN, 22) X(CODEBOOK, 23) X(STEP, 24) X(CAUSAL, 25) X(EMA, 26) X(NMF, 27) \
+  X(FFT, 28) X(CUMSUM, 29)
 typedef enum rppg_nn_op {
 #define RPPG__X(name, value) RPPG_NN_##name = value,
   RPPG_NN__OPS(RPPG__X)
@@ -162,11 +215,12 @@ typedef enum rppg_nn_op {
   RPPG_NN__OP_END
 } rppg_nn_op;
 
-/* Activations, elementwise. GELU is x * Phi(x), GELU_TANH its approximation by tanh. */
+/* Activations, elementwise. GELU is x * Phi(x), GELU_TANH its approximation by tanh. SIN and COS are
+   within 1e-6 for |x| <= 8192. */
 typedef enum rppg_nn_act {
   RPPG_NN_LINEAR = 0, RPPG_NN_RELU, RPPG_NN_RELU6, RPPG_NN_ELU, RPPG_NN_GELU, RPPG_NN_GELU_TANH,
   RPPG_NN_SILU, RPPG_NN_TANH, RPPG_NN_SIGMOID, RPPG_NN_SOFTPLUS, RPPG_NN_EXP, RPPG_NN_SQRT,
-  RPPG_NN_ABS, RPPG_NN_NEG, RPPG_NN_SQUARE, RPPG_NN__ACT_END
+  RPPG_NN_ABS, RPPG_NN_NEG, RPPG_NN_SQUARE, RPPG_NN_SIN, RPPG_NN_COS, RPPG_NN__ACT_END
 } rppg_nn_act;
 
 typedef enum rppg_nn_kind {
@@ -337,6 +391,25 @@ typedef struct rppg_nn__sum {
   float lo, hi;                     /* results are held within */
 } rppg_nn__sum;
 typedef void rppg_nn__sum_run(const rppg_nn__sum *s, size_t at);
+
+/* A state space layer: pointers at the first position to be taken. */
+typedef struct rppg_nn__scan {
+  const float *x, *dt, *b, *c; /* [D], [D / per_dt], [N], [N] */
+  ptrdiff_t x_step, dt_step, b_step, c_step, y_step; /* floats from position to position */
+  const float *a, *turn, *d;   /* A, its imaginary part or NULL; D or NULL */
+  float *y, *h;                /* h [D][N], then its imaginary part */
+  float *e;                    /* [2][N] of scratch: e^(dt A) */
+  size_t steps, channels, states, per_dt, per_row, columns;
+} rppg_nn__scan;
+
+/* Running moments of one frame. */
+typedef struct rppg_nn__ema {
+  const float *x, *rate;       /* [pixels][n], [n] */
+  float *y, *mean, *square;
+  size_t pixels, n;
+  float eps, bound;
+  int before;                  /* deviations from the mean before this frame */
+} rppg_nn__ema;
 
 #define RPPG_NN__2_112 5192296858534827628530496329220096.0f /* exponent biases, f32 over f16 */
 #if defined(__clang__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
@@ -599,6 +672,27 @@ RPPG__SUB(rppg__vf, rppg_nn__vlog1p)(rppg__vf z)
   return rppg__vf_div(rppg__vf_mul(z, p), d);
 }
 
+/* (-1)^k sin(x - (k - shift) pi), k the nearest to x / pi + shift: the sine for shift 0, the cosine for
+   1/2. pi in three parts [CodyWaite1980]; Taylor to r^11, error below 6e-8 up to pi / 2. */
+RPPG__SUB(rppg__vf, rppg_nn__vsin)(rppg__vf x, float shift)
+{
+  const rppg__vf magic = rppg__vf_set1(12582912.0f), s = rppg__vf_set1(shift), one = rppg__vf_set1(1.0f);
+  const rppg__vf k = rppg__vf_sub(rppg__vf_add(rppg__vf_fma(x, rppg__vf_set1(0.318309886f), s), magic), magic);
+  const rppg__vf half = rppg__vf_sub(rppg__vf_fma(k, rppg__vf_set1(0.5f), magic), magic);
+  const rppg__vf odd = rppg__vf_fnma(rppg__vf_set1(2.0f), half, k), n = rppg__vf_sub(k, s);
+  rppg__vf r = rppg__vf_fnma(n, rppg__vf_set1(3.140625f), x), q, p;
+  r = rppg__vf_fnma(n, rppg__vf_set1(9.67502593994140625e-4f), r);
+  r = rppg__vf_fnma(n, rppg__vf_set1(1.509957990978376e-7f), r);
+  r = rppg__vf_min(rppg__vf_set1(2.0f), rppg__vf_max(rppg__vf_set1(-2.0f), r)); /* where x is huge */
+  q = rppg__vf_mul(r, r);
+  p = rppg__vf_fma(q, rppg__vf_set1(-2.50521084e-8f), rppg__vf_set1(2.75573192e-6f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(-1.98412698e-4f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(8.33333333e-3f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(-0.166666667f));
+  p = rppg__vf_fma(rppg__vf_mul(p, q), r, r);
+  return rppg__vf_mul(p, rppg__vf_fnma(rppg__vf_add(odd, odd), odd, one));
+}
+
 RPPG__SUB(rppg__vf, rppg_nn__vactivate)(int act, rppg__vf x)
 {
   const rppg__vf zero = rppg__vf_zero(), one = rppg__vf_set1(1.0f), half = rppg__vf_set1(0.5f);
@@ -630,6 +724,8 @@ RPPG__SUB(rppg__vf, rppg_nn__vactivate)(int act, rppg__vf x)
   case RPPG_NN_ABS: return rppg__vf_max(minus, x);
   case RPPG_NN_NEG: return minus;
   case RPPG_NN_SQUARE: return rppg__vf_mul(x, x);
+  case RPPG_NN_SIN: return RPPG__CALL(rppg_nn__vsin)(x, 0.0f);
+  case RPPG_NN_COS: return RPPG__CALL(rppg_nn__vsin)(x, 0.5f);
   default: return x;
   }
 }
@@ -647,7 +743,7 @@ RPPG__FN(void, rppg_nn__activate_whole)(int act, float *x, size_t n)
   RPPG__X(RPPG_NN_RELU) RPPG__X(RPPG_NN_RELU6) RPPG__X(RPPG_NN_ELU) RPPG__X(RPPG_NN_GELU)
   RPPG__X(RPPG_NN_GELU_TANH) RPPG__X(RPPG_NN_SILU) RPPG__X(RPPG_NN_TANH) RPPG__X(RPPG_NN_SIGMOID)
   RPPG__X(RPPG_NN_SOFTPLUS) RPPG__X(RPPG_NN_EXP) RPPG__X(RPPG_NN_SQRT) RPPG__X(RPPG_NN_ABS)
-  RPPG__X(RPPG_NN_NEG) RPPG__X(RPPG_NN_SQUARE)
+  RPPG__X(RPPG_NN_NEG) RPPG__X(RPPG_NN_SQUARE) RPPG__X(RPPG_NN_SIN) RPPG__X(RPPG_NN_COS)
   default: break;
   }
 #undef RPPG__X
@@ -1060,6 +1156,213 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
   for (i = 0; i < n; i++) y[i] *= sum;
 }
 
+/* Sum of x - mean over a row, or of its squares. */
+RPPG__SUB(float, rppg_nn__row_sum)(const float *x, size_t n, float mean, int square)
+{
+  const rppg__vf m = rppg__vf_set1(mean);
+  rppg__vf acc = rppg__vf_zero();
+  float lanes[RPPG__VF], sum = 0.0f;
+  size_t i = 0;
+  for (; i + RPPG__VF <= n; i += RPPG__VF) {
+    const rppg__vf v = rppg__vf_sub(rppg__vf_load(x + i), m);
+    acc = square ? rppg__vf_fma(v, v, acc) : rppg__vf_add(acc, v);
+  }
+  for (; i < n; i++) sum += square ? (x[i] - mean) * (x[i] - mean) : x[i] - mean;
+  rppg__vf_store(lanes, acc);
+  for (i = 0; i < RPPG__VF; i++) sum += lanes[i];
+  return sum;
+}
+
+/* Each row of n numbers, in place: less its mean, if centred, over the root of its mean square + eps. */
+RPPG__FN(void, rppg_nn__norm_rows)(float *y, size_t rows, size_t n, int centred, float eps)
+{
+  for (; rows > 0; rows--, y += n) {
+    const float mean = centred ? RPPG__CALL(rppg_nn__row_sum)(y, n, 0.0f, 0) / (float)n : 0.0f;
+    const double square = (double)RPPG__CALL(rppg_nn__row_sum)(y, n, mean, 1) / (double)n;
+    const float scale = (float)(1.0 / rppg__sqrt(square + (double)eps));
+    const rppg__vf m = rppg__vf_set1(mean), s = rppg__vf_set1(scale);
+    size_t i = 0;
+    for (; i + RPPG__VF <= n; i += RPPG__VF)
+      rppg__vf_store(y + i, rppg__vf_mul(rppg__vf_sub(rppg__vf_load(y + i), m), s));
+    for (; i < n; i++) y[i] = (y[i] - mean) * scale;
+  }
+}
+
+/* Sums over rows of n numbers, by column; with a mean [n]: of the squares of what differs from it. */
+RPPG__FN(void, rppg_nn__sum_columns)(const float *x, size_t rows, size_t n, const float *mean, float *sum)
+{
+  size_t c = 0, r;
+  for (; c + RPPG__VF <= n; c += RPPG__VF) {
+    const rppg__vf m = mean ? rppg__vf_load(mean + c) : rppg__vf_zero();
+    rppg__vf acc = rppg__vf_zero();
+    for (r = 0; r < rows; r++) {
+      const rppg__vf v = rppg__vf_sub(rppg__vf_load(x + r * n + c), m);
+      acc = mean ? rppg__vf_fma(v, v, acc) : rppg__vf_add(acc, v);
+    }
+    rppg__vf_store(sum + c, acc);
+  }
+  for (; c < n; c++) {
+    const float m = mean ? mean[c] : 0.0f;
+    float acc = 0.0f;
+    for (r = 0; r < rows; r++) {
+      const float v = x[r * n + c] - m;
+      acc += mean ? v * v : v;
+    }
+    sum[c] = acc;
+  }
+}
+
+/* x * w[n] + b[n], each or NULL, over rows. y may be x. */
+RPPG__FN(void, rppg_nn__affine)(const float *x, size_t rows, size_t n, const float *w, const float *b, float *y)
+{
+  for (; rows > 0; rows--, x += n, y += n) {
+    size_t c = 0;
+    for (; c + RPPG__VF <= n; c += RPPG__VF)
+      rppg__vf_store(y + c, rppg__vf_fma(rppg__vf_load(x + c), w ? rppg__vf_load(w + c) : rppg__vf_set1(1.0f),
+                                         b ? rppg__vf_load(b + c) : rppg__vf_zero()));
+    for (; c < n; c++) y[c] = x[c] * (w ? w[c] : 1.0f) + (b ? b[c] : 0.0f);
+  }
+}
+
+/* e [N] = exp(dt A), and its imaginary part behind it: one row of A. */
+RPPG__SUB(void, rppg_nn__decay)(const rppg_nn__scan *s, const float *a, const float *turn, float dt)
+{
+  const size_t n = s->states, columns = s->columns;
+  float *re = s->e, *im = s->e + n;
+  size_t i;
+  for (i = 0; i < columns; i++) re[i] = dt * a[i];
+  RPPG__CALL(rppg_nn__activate)(RPPG_NN_EXP, re, columns);
+  if (turn) {
+    float c[16];
+    size_t at, k;
+    for (at = 0; at < columns; at += k) {
+      k = columns - at < 16 ? columns - at : 16;
+      for (i = 0; i < k; i++) c[i] = im[at + i] = dt * turn[at + i];
+      RPPG__CALL(rppg_nn__activate)(RPPG_NN_COS, c, k);
+      RPPG__CALL(rppg_nn__activate)(RPPG_NN_SIN, im + at, k);
+      for (i = 0; i < k; i++) {
+        im[at + i] *= re[at + i];
+        re[at + i] *= c[i];
+      }
+    }
+  }
+  if (columns == 1)
+    for (i = 1; i < n; i++) {
+      re[i] = re[0];
+      if (turn) im[i] = im[0];
+    }
+}
+
+/* h = e h + u B, C h: of one channel. */
+RPPG__SUB(float, rppg_nn__scan_real)(const rppg_nn__scan *s, const float *b, const float *c, float u, float *h)
+{
+  const rppg__vf vu = rppg__vf_set1(u);
+  rppg__vf acc = rppg__vf_zero();
+  float lanes[RPPG__VF], y = 0.0f;
+  size_t i = 0;
+  for (; i + RPPG__VF <= s->states; i += RPPG__VF) {
+    const rppg__vf v = rppg__vf_fma(vu, rppg__vf_load(b + i), rppg__vf_mul(rppg__vf_load(s->e + i), rppg__vf_load(h + i)));
+    rppg__vf_store(h + i, v);
+    acc = rppg__vf_fma(v, rppg__vf_load(c + i), acc);
+  }
+  for (; i < s->states; i++) {
+    h[i] = s->e[i] * h[i] + u * b[i];
+    y += h[i] * c[i];
+  }
+  rppg__vf_store(lanes, acc);
+  for (i = 0; i < RPPG__VF; i++) y += lanes[i];
+  return y;
+}
+
+/* The same with complex e and h; y gets two parts. */
+RPPG__SUB(void, rppg_nn__scan_complex)(const rppg_nn__scan *s, const float *b, const float *c, float u, float *h, float y[2])
+{
+  const float *er = s->e, *ei = s->e + s->states;
+  float *k = h + s->channels * s->states, lanes[2][RPPG__VF];
+  rppg__vf re = rppg__vf_zero(), im = rppg__vf_zero();
+  size_t i = 0;
+  y[0] = y[1] = 0.0f;
+  for (; i + RPPG__VF <= s->states; i += RPPG__VF) {
+    const rppg__vf a = rppg__vf_load(h + i), d = rppg__vf_load(k + i), vr = rppg__vf_load(er + i), vi = rppg__vf_load(ei + i);
+    const rppg__vf p = rppg__vf_fma(rppg__vf_set1(u), rppg__vf_load(b + i), rppg__vf_fnma(d, vi, rppg__vf_mul(a, vr)));
+    const rppg__vf q = rppg__vf_fma(a, vi, rppg__vf_mul(d, vr));
+    rppg__vf_store(h + i, p);
+    rppg__vf_store(k + i, q);
+    re = rppg__vf_fma(p, rppg__vf_load(c + i), re);
+    im = rppg__vf_fma(q, rppg__vf_load(c + i), im);
+  }
+  for (; i < s->states; i++) {
+    const float a = h[i], d = k[i];
+    h[i] = a * er[i] - d * ei[i] + u * b[i];
+    k[i] = a * ei[i] + d * er[i];
+    y[0] += h[i] * c[i];
+    y[1] += k[i] * c[i];
+  }
+  rppg__vf_store(lanes[0], re);
+  rppg__vf_store(lanes[1], im);
+  for (i = 0; i < RPPG__VF; i++) { y[0] += lanes[0][i]; y[1] += lanes[1][i]; }
+}
+
+RPPG__FN(void, rppg_nn__scan_run)(const rppg_nn__scan *s)
+{
+  size_t t, d;
+  for (t = 0; t < s->steps; t++) {
+    const ptrdiff_t at = (ptrdiff_t)t;
+    const float *x = s->x + at * s->x_step, *dt = s->dt + at * s->dt_step;
+    const float *b = s->b + at * s->b_step, *c = s->c + at * s->c_step;
+    float *y = s->y + at * s->y_step;
+    for (d = 0; d < s->channels; d++) {
+      const size_t row = d / s->per_row, in_row = d % s->per_row;
+      const float step = dt[d / s->per_dt], more = s->d ? s->d[d] * x[d] : 0.0f;
+      float *h = s->h + d * s->states;
+      if (in_row == 0 || d % s->per_dt == 0)
+        RPPG__CALL(rppg_nn__decay)(s, s->a + row * s->columns, s->turn ? s->turn + row * s->columns : NULL, step);
+      if (s->turn) {
+        float z[2];
+        RPPG__CALL(rppg_nn__scan_complex)(s, b, c, step * x[d], h, z);
+        y[2 * row * s->per_row + in_row] = z[0] + more;
+        y[(2 * row + 1) * s->per_row + in_row] = z[1];
+      } else y[d] = RPPG__CALL(rppg_nn__scan_real)(s, b, c, step * x[d], h) + more;
+    }
+  }
+}
+
+/* VF numbers of running moments. */
+RPPG__SUB(void, rppg_nn__ema_vf)(const rppg_nn__ema *e, const float *x, const float *rate, float *mean, float *square, float *y)
+{
+  const rppg__vf v = rppg__vf_load(x), r = rppg__vf_load(rate), m0 = rppg__vf_load(mean), q0 = rppg__vf_load(square);
+  const rppg__vf old = rppg__vf_sub(v, m0), m = rppg__vf_fma(r, old, m0), d = rppg__vf_sub(v, m);
+  const rppg__vf z = e->before ? old : d, q = rppg__vf_fma(r, rppg__vf_sub(rppg__vf_mul(z, z), q0), q0);
+  rppg__vf o = rppg__vf_div(d, rppg__vf_sqrt(rppg__vf_add(q, rppg__vf_set1(e->eps))));
+  if (e->bound != 0.0f)
+    o = rppg__vf_mul(rppg__vf_set1(e->bound), RPPG__CALL(rppg_nn__vtanh)(rppg__vf_div(o, rppg__vf_set1(e->bound))));
+  rppg__vf_store(mean, m);
+  rppg__vf_store(square, q);
+  rppg__vf_store(y, o);
+}
+
+RPPG__FN(void, rppg_nn__ema_run)(const rppg_nn__ema *e)
+{
+  const size_t n = e->n, tail = n % RPPG__VF;
+  float t[5][RPPG__VF];
+  size_t p, c;
+  for (p = 0; p < e->pixels; p++) {
+    const float *x = e->x + p * n;
+    float *m = e->mean + p * n, *q = e->square + p * n, *y = e->y + p * n;
+    for (c = 0; c + RPPG__VF <= n; c += RPPG__VF) RPPG__CALL(rppg_nn__ema_vf)(e, x + c, e->rate + c, m + c, q + c, y + c);
+    if (tail == 0) continue;
+    for (c = 0; c < 5 * RPPG__VF; c++) t[c / RPPG__VF][c % RPPG__VF] = 1.0f;
+    memcpy(t[0], x + n - tail, tail * sizeof(float));
+    memcpy(t[1], e->rate + n - tail, tail * sizeof(float));
+    memcpy(t[2], m + n - tail, tail * sizeof(float));
+    memcpy(t[3], q + n - tail, tail * sizeof(float));
+    RPPG__CALL(rppg_nn__ema_vf)(e, t[0], t[1], t[2], t[3], t[4]);
+    memcpy(m + n - tail, t[2], tail * sizeof(float));
+    memcpy(q + n - tail, t[3], tail * sizeof(float));
+    memcpy(y + n - tail, t[4], tail * sizeof(float));
+  }
+}
+
 /* ---- end of pass ----------------------------------------------------------------------------- */
 
 #undef RPPG__MV
@@ -1095,12 +1398,18 @@ typedef struct rppg_nn__kernels {
   void (*pool)(int op, const float *const *x, size_t taps, size_t n, float *y, int more, float scale);
   void (*binary)(int op, const float *a, const float *b, size_t step, size_t n, float *y);
   void (*softmax)(float *y, size_t n, float scale);
+  void (*norm_rows)(float *y, size_t rows, size_t n, int centred, float eps);
+  void (*sum_columns)(const float *x, size_t rows, size_t n, const float *mean, float *sum);
+  void (*affine)(const float *x, size_t rows, size_t n, const float *w, const float *b, float *y);
+  void (*scan)(const rppg_nn__scan *s);
+  void (*ema)(const rppg_nn__ema *e);
 } rppg_nn__kernels;
 
 #define RPPG__ROW(isa) { rppg_nn__activate_##isa, rppg_nn__sums_##isa, rppg_nn__depths_##isa,      \
   rppg_nn__dense_##isa, rppg_nn__widen_##isa, rppg_nn__line_in_##isa, rppg_nn__square_in_##isa,    \
   rppg_nn__line_out_##isa, rppg_nn__square_out_##isa, rppg_nn__pool_##isa, rppg_nn__binary_##isa,   \
-  rppg_nn__softmax_##isa }
+  rppg_nn__softmax_##isa, rppg_nn__norm_rows_##isa, rppg_nn__sum_columns_##isa,                    \
+  rppg_nn__affine_##isa, rppg_nn__scan_run_##isa, rppg_nn__ema_run_##isa }
 static const rppg_nn__kernels rppg_nn__table[] = {
   RPPG__ROW(base),
 #if defined(RPPG__DISPATCH)
@@ -1157,6 +1466,11 @@ static size_t rppg_nn__pixels(const rppg_nn_tensor *t)
 {
   return (size_t)t->d[0] * (size_t)t->d[1] * (size_t)t->d[2];
 }
+static uint32_t rppg_nn__bytes_of(int type)
+{
+  return type == RPPG_NN_F32 ? 4 : type == RPPG_NN_F16 ? 2 : 1;
+}
+
 static int32_t rppg_nn__blocks(int32_t channels)
 {
   return (channels + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK;
@@ -2167,6 +2481,907 @@ static void rppg_nn__run_permute(const rppg_nn_model *m, const rppg_nn_layer *l)
   rppg_nn__gather(rppg_nn__data(l->in[0]), step, l->out[0]);
 }
 
+/* ---- transposed convolution ------------------------------------------------------------------ */
+
+enum { RPPG_NN__STRIP = 28 }; /* outputs at a time of UPCONV, MATMUL, ATTENTION: 2 * 14 */
+
+static size_t rppg_nn__least(size_t a, size_t b) { return a < b ? a : b; }
+
+static void rppg_nn__bounds(rppg_nn__sum *s) /* none */
+{
+  const uint32_t infinite = 0x7f800000u;
+  memcpy(&s->hi, &infinite, 4);
+  s->lo = -s->hi;
+}
+
+static const char *rppg_nn__check_upconv(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0], *w = l->w[0];
+  uint64_t taps, panel, rows;
+  int i;
+  if (!rppg_nn__f32(x) || !rppg_nn__f32(y)) return "type";
+  if (!rppg_nn__within(l, 0, 3, 1, RPPG_NN__LARGEST)) return "kernel";
+  if (!rppg_nn__within(l, 3, 6, 1, RPPG_NN__LARGEST)) return "stride";
+  if (!rppg_nn__within(l, 6, 9, 0, RPPG_NN__LARGEST)) return "padding";
+  if (!rppg_nn__within(l, 9, 12, 1, 1)) return "dilation";
+  if (l->p[12] != 1) return "groups";
+  for (i = 0; i < 3; i++) {
+    const int64_t least = (int64_t)(x->d[i] - 1) * l->p[3 + i] - 2 * (int64_t)l->p[6 + i] + l->p[i];
+    if (y->d[i] < least || y->d[i] >= least + l->p[3 + i]) return "output size";
+  }
+  taps = (uint64_t)l->p[0] * (uint64_t)l->p[1] * (uint64_t)l->p[2]; /* below 2^46 */
+  if (taps > (uint64_t)1 << 28) return "kernel";
+  panel = taps * (uint64_t)x->d[3] * RPPG_NN__BLOCK; /* below 2^60 */
+  if (panel > (uint64_t)1 << 28) return "kernel";
+  if ((uint64_t)w->n != panel * (uint64_t)rppg_nn__blocks(y->d[3])) return "weights";
+  if (w->type > RPPG_NN_S8 || (w->type == RPPG_NN_S8) != (l->w[2] != NULL)) return "weights' type";
+  if (!rppg_nn__vector(l->w[1], y->d[3])) return "bias";
+  if (!rppg_nn__vector(l->w[2], y->d[3])) return "scale";
+  for (rows = 1, i = 0; i < 3; i++) rows *= (uint64_t)((l->p[i] - 1) / l->p[3 + i] + 1);
+  need->scratch = rows * 2 * sizeof(float *) +
+                  ((RPPG_NN__STRIP + 2) * RPPG_NN__BLOCK + (w->type ? panel : 0)) * sizeof(float);
+  need->macs = (double)taps * (double)x->d[3] * (double)y->d[3] * (double)rppg_nn__pixels(x);
+  return NULL;
+}
+
+/* The taps of a kernel of k that reach output o of an axis: a0, a0 + stride, ... below *end; the first
+   one's input is *from, the next ones' lie before it. Inputs outside are left out. */
+static int64_t rppg_nn__reach(int64_t o, int64_t k, int64_t stride, int64_t pad, int64_t n, int64_t *end,
+                              int64_t *from)
+{
+  int64_t a = (o + pad) % stride, i = (o + pad - a) / stride;
+  if (i >= n) { a += (i - n + 1) * stride; i = n - 1; }
+  *from = i;
+  *end = a + (i + 1) * stride < k ? a + (i + 1) * stride : k;
+  return a;
+}
+
+static void rppg_nn__run_upconv(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0], *w = l->w[0];
+  const int32_t *k = l->p, *stride = l->p + 3, *pad = l->p + 6;
+  const size_t ci = (size_t)x->d[3], co = (size_t)y->d[3], taps = (size_t)k[0] * (size_t)k[1] * (size_t)k[2];
+  const size_t panel = taps * ci * RPPG_NN__BLOCK, bytes = rppg_nn__bytes_of(w->type);
+  const float *bias = rppg_nn__data(l->w[1]), *scale = rppg_nn__data(l->w[2]), *data = rppg_nn__data(x);
+  size_t rows = 1, at, i, n, q, made, count;
+  const float **xs, **ws, *wide;
+  float *edge, *biases, *scales, *to = rppg_nn__data(y);
+  rppg_nn__sum s;
+  int32_t t, h, phase;
+  for (i = 0; i < 3; i++) rows *= (size_t)((k[i] - 1) / stride[i] + 1);
+  xs = (const float **)m->scratch;
+  ws = xs + rows;
+  edge = (float *)(ws + rows);
+  biases = edge + RPPG_NN__STRIP * RPPG_NN__BLOCK;
+  scales = biases + RPPG_NN__BLOCK;
+  memset(&s, 0, sizeof s);
+  rppg_nn__bounds(&s);
+  s.x = xs;
+  s.w = ws;
+  s.segs = 1;
+  s.len = s.step = ci;
+  s.bias = biases;
+  s.y = edge;
+  s.y_step = RPPG_NN__BLOCK;
+  for (at = 0; at < co; at += RPPG_NN__BLOCK) {
+    n = rppg_nn__least(co - at, RPPG_NN__BLOCK);
+    memset(biases, 0, 2 * RPPG_NN__BLOCK * sizeof *biases);
+    if (bias) memcpy(biases, bias + at, n * sizeof *biases);
+    if (scale) memcpy(scales, scale + at, n * sizeof *scales);
+    wide = (const float *)(const void *)((const uint8_t *)w->data + at / RPPG_NN__BLOCK * panel * bytes);
+    if (w->type != RPPG_NN_F32) {
+      kernels->widen(w->type, wide, scale ? scales : NULL, panel, scales + RPPG_NN__BLOCK);
+      wide = scales + RPPG_NN__BLOCK;
+    }
+    for (t = 0; t < y->d[0]; t++) for (h = 0; h < y->d[1]; h++)
+      for (phase = 0; phase < stride[2] && phase < y->d[2]; phase++) {
+        const size_t all = (size_t)((y->d[2] - 1 - phase) / stride[2] + 1);
+        for (q = 0; q < all; q += made) {
+          int64_t end[3], from[3], a, b, c, first[3], ti, hi, wi;
+          first[0] = rppg_nn__reach(t, k[0], stride[0], pad[0], x->d[0], &end[0], &from[0]);
+          first[1] = rppg_nn__reach(h, k[1], stride[1], pad[1], x->d[1], &end[1], &from[1]);
+          first[2] = rppg_nn__reach(phase + (int64_t)q * stride[2], k[2], stride[2], pad[2], x->d[2], &end[2], &from[2]);
+          s.rows = 0;
+          for (a = first[0], ti = from[0]; a < end[0]; a += stride[0], ti--)
+            for (b = first[1], hi = from[1]; b < end[1]; b += stride[1], hi--)
+              for (c = first[2], wi = from[2]; c < end[2]; c += stride[2], wi--) {
+                xs[s.rows] = data + (((size_t)ti * (size_t)x->d[1] + (size_t)hi) * (size_t)x->d[2] + (size_t)wi) * ci;
+                ws[s.rows++] = wide + (((size_t)a * (size_t)k[1] + (size_t)b) * (size_t)k[2] + (size_t)c) * ci * RPPG_NN__BLOCK;
+              }
+          /* The next outputs have the same taps as long as all of them lie inside. */
+          made = 1;
+          if (first[2] < stride[2] && end[2] == k[2]) {
+            const int64_t room = x->d[2] - from[2];
+            made = rppg_nn__least(rppg_nn__least(all - q, (size_t)room), RPPG_NN__STRIP);
+          }
+          kernels->sums(&s, made);
+          for (count = 0; count < made; count++)
+            memcpy(to + (((size_t)t * (size_t)y->d[1] + (size_t)h) * (size_t)y->d[2] + (size_t)phase +
+                         (q + count) * (size_t)stride[2]) * co + at, edge + count * RPPG_NN__BLOCK, n * sizeof *to);
+        }
+      }
+  }
+  kernels->activate(l->act, to, y->n);
+}
+
+/* ---- norms ----------------------------------------------------------------------------------- */
+
+enum { RPPG_NN__LAYER_NORM, RPPG_NN__GROUP_NORM, RPPG_NN__RMS_NORM };
+
+static const char *rppg_nn__check_norm(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const char *wrong = rppg_nn__check_like(l, need);
+  const int32_t c = l->in[0]->d[3];
+  if (wrong) return wrong;
+  if (!rppg_nn__within(l, 0, 1, 0, 2)) return "kind";
+  if (l->p[0] == RPPG_NN__GROUP_NORM ? l->p[1] < 1 || c % l->p[1] : l->p[1] != 0) return "groups";
+  if (l->p[2] < 0 || l->p[2] >= RPPG_NN__ACT_END || (l->p[2] && !l->in[1])) return "gate";
+  if (l->in[1] && (!rppg_nn__f32(l->in[1]) || !rppg_nn__same(l->in[0], l->in[1]))) return "gate";
+  if (!rppg_nn__finite(l->f[0]) || l->f[0] < 0.0f) return "epsilon";
+  if (!rppg_nn__vector(l->w[0], c)) return "weights";
+  if (!rppg_nn__vector(l->w[1], c)) return "bias";
+  if (l->p[0] == RPPG_NN__GROUP_NORM) need->scratch = (uint64_t)c * (sizeof(double) + 3 * sizeof(float));
+  if (l->in[1] && need->scratch < 256 * sizeof(float)) need->scratch = 256 * sizeof(float);
+  need->macs = 3 * (double)l->in[0]->n;
+  return NULL;
+}
+
+/* y times the activation of z, n numbers. */
+static void rppg_nn__gate(const rppg_nn_model *m, int act, const float *z, float *y, size_t n)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  float *part = (float *)m->scratch;
+  size_t i, k;
+  for (i = 0; i < n; i += k) {
+    k = n - i < 256 ? n - i : 256;
+    memcpy(part, z + i, k * sizeof *part);
+    kernels->activate(act, part, k);
+    kernels->binary(2, y + i, part, 1, k, y + i);
+  }
+}
+
+/* sum[n] over all positions of y, or of the squared differences from mean [n]: 64 at a time in single
+   precision, these in double. */
+static void rppg_nn__totals(const rppg_nn__kernels *kernels, const float *y, size_t pixels, size_t n,
+                            const float *mean, float *part, double *sum)
+{
+  size_t i, k, c;
+  memset(sum, 0, n * sizeof *sum);
+  for (i = 0; i < pixels; i += k) {
+    k = pixels - i < 64 ? pixels - i : 64;
+    kernels->sum_columns(y + i * n, k, n, mean, part);
+    for (c = 0; c < n; c++) sum[c] += (double)part[c];
+  }
+}
+
+/* Group norm's factors: y * scale + shift. */
+static void rppg_nn__group(const rppg_nn_model *m, const rppg_nn_layer *l, const float *y, float *scale, float *shift)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]), per = n / (size_t)l->p[1];
+  double *sum = (double *)m->scratch;
+  float *part = (float *)(sum + n);
+  int square;
+  size_t c, i;
+  for (square = 0; square < 2; square++) {
+    rppg_nn__totals(kernels, y, pixels, n, square ? shift : NULL, part, sum);
+    for (c = 0; c < n; c += per) {
+      double all = 0.0;
+      for (i = 0; i < per; i++) all += sum[c + i];
+      all /= (double)per * (double)pixels;
+      for (i = 0; i < per; i++)
+        if (square) scale[c + i] = (float)(1.0 / rppg__sqrt(all + (double)l->f[0]));
+        else shift[c + i] = (float)all;
+    }
+  }
+  for (c = 0; c < n; c++) shift[c] *= -scale[c];
+}
+
+static void rppg_nn__run_norm(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]);
+  float *y = rppg_nn__copy(l);
+  if (l->in[1] && !(l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], rppg_nn__data(l->in[1]), y, l->in[0]->n);
+  if (l->p[0] == RPPG_NN__GROUP_NORM) {
+    float *scale = (float *)((double *)m->scratch + n) + n;
+    rppg_nn__group(m, l, y, scale, scale + n);
+    kernels->affine(y, pixels, n, scale, scale + n, y);
+  } else kernels->norm_rows(y, pixels, n, l->p[0] == RPPG_NN__LAYER_NORM, l->f[0]);
+  if (l->w[0] || l->w[1]) kernels->affine(y, pixels, n, rppg_nn__data(l->w[0]), rppg_nn__data(l->w[1]), y);
+  if (l->in[1] && (l->flags & 1)) rppg_nn__gate(m, (int)l->p[2], rppg_nn__data(l->in[1]), y, l->in[0]->n);
+  kernels->activate(l->act, y, l->in[0]->n);
+}
+
+/* (x - mean) / deviation over everything. */
+static void rppg_nn__run_standard(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const size_t n = l->in[0]->n;
+  double mean = 0.0, square = 0.0;
+  float *y = rppg_nn__copy(l), scale, shift;
+  size_t i;
+  (void)m;
+  for (i = 0; i < n; i++) mean += (double)y[i];
+  mean /= (double)n;
+  for (i = 0; i < n; i++) square += ((double)y[i] - mean) * ((double)y[i] - mean);
+  scale = square > 0.0 ? (float)(1.0 / rppg__sqrt(square / (double)n)) : 0.0f;
+  shift = l->flags & 1 ? 0.0f : (float)mean;
+  for (i = 0; i < n; i++) y[i] = (y[i] - shift) * scale;
+}
+
+static const char *rppg_nn__check_mask(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  if (!rppg_nn__finite(l->f[0])) return "scale";
+  need->scratch = (uint64_t)l->in[0]->d[3] * sizeof(float);
+  need->macs = 2 * (double)l->in[0]->n;
+  return rppg_nn__check_like(l, need);
+}
+
+static void rppg_nn__run_mask(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const int32_t *d = l->in[0]->d;
+  const size_t n = (size_t)d[3], pixels = (size_t)d[1] * (size_t)d[2];
+  float *y = rppg_nn__copy(l), *sum = (float *)m->scratch;
+  int32_t t;
+  size_t c;
+  for (t = 0; t < d[0]; t++, y += pixels * n) {
+    kernels->sum_columns(y, pixels, n, NULL, sum);
+    for (c = 0; c < n; c++) sum[c] = (float)pixels * l->f[0] / sum[c];
+    kernels->affine(y, pixels, n, sum, NULL, y);
+  }
+}
+
+/* ---- along time and space -------------------------------------------------------------------- */
+
+static const char *rppg_nn__check_resize(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
+  int i;
+  if (!rppg_nn__f32(x) || !rppg_nn__f32(y)) return "type";
+  if (!rppg_nn__within(l, 0, 1, 0, 1)) return "kind";
+  if (x->d[3] != y->d[3]) return "channels";
+  for (i = 0; i < 3; i++) if (y->d[i] > 1 << 16) return "output size";
+  need->macs = (l->p[0] ? 8.0 : 1.0) * (double)y->n;
+  return NULL;
+}
+
+/* Sample i of out on an axis of in: the sample before or at it, and how far it lies on to the next. */
+static int32_t rppg_nn__place_of(int linear, int32_t i, int32_t in, int32_t out, float *on)
+{
+  const int64_t at = linear ? (2 * (int64_t)i + 1) * in - out : (int64_t)i * in, unit = linear ? 2 * (int64_t)out : out;
+  *on = linear && at > 0 ? (float)(at % unit) / (float)unit : 0.0f;
+  return at > 0 ? (int32_t)(at / unit) : 0;
+}
+
+static void rppg_nn__run_resize(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const int32_t *xd = l->in[0]->d, *yd = l->out[0]->d;
+  const size_t n = (size_t)yd[3];
+  const float *x = rppg_nn__data(l->in[0]);
+  float *y = rppg_nn__data(l->out[0]);
+  int32_t i[3], at[3];
+  float on[3];
+  int corner, k;
+  size_t c;
+  for (i[0] = 0; i[0] < yd[0]; i[0]++) for (i[1] = 0; i[1] < yd[1]; i[1]++) for (i[2] = 0; i[2] < yd[2]; i[2]++, y += n) {
+    for (k = 0; k < 3; k++) at[k] = rppg_nn__place_of((int)l->p[0], i[k], xd[k], yd[k], &on[k]);
+    for (corner = 0; corner < 8; corner++) {
+      float weight = 1.0f;
+      size_t pixel = 0;
+      const float *from;
+      for (k = 0; k < 3; k++) {
+        const int next = corner >> k & 1;
+        weight *= next ? on[k] : 1.0f - on[k];
+        pixel = pixel * (size_t)xd[k] + (size_t)(at[k] + (next && at[k] + 1 < xd[k]));
+      }
+      from = x + pixel * n;
+      if (corner == 0 && weight == 1.0f) { memcpy(y, from, n * sizeof *y); break; }
+      if (corner == 0) for (c = 0; c < n; c++) y[c] = from[c] * weight;
+      else if (weight != 0.0f) for (c = 0; c < n; c++) y[c] += from[c] * weight;
+    }
+  }
+  rppg_nn__activate(l->act, rppg_nn__data(l->out[0]), l->out[0]->n);
+  (void)m;
+}
+
+static const char *rppg_nn__check_shift(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const int32_t *d = l->in[0]->d;
+  if (l->p[0] < 1 || d[0] % l->p[0]) return "segment";
+  if (l->p[1] < 0 || l->p[1] > d[3] / 2) return "channels";
+  return rppg_nn__check_like(l, need);
+}
+
+static void rppg_nn__run_shift(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const int32_t *d = l->in[0]->d, length = l->p[0];
+  const size_t n = (size_t)d[3], moved = (size_t)l->p[1], pixels = (size_t)d[1] * (size_t)d[2], frame = pixels * n;
+  const float *x = rppg_nn__data(l->in[0]), *from[2];
+  float *y = rppg_nn__data(l->out[0]);
+  int32_t t;
+  int side;
+  size_t i;
+  (void)m;
+  for (t = 0; t < d[0]; t++) {
+    const int32_t in = t % length, last = length - 1;
+    const float *begin = x + (size_t)(t - in) * frame, *here = begin + (size_t)in * frame;
+    from[0] = in < last ? here + frame : l->flags & 1 ? begin : NULL;
+    from[1] = in > 0 ? here - frame : l->flags & 1 ? begin + (size_t)last * frame : NULL;
+    for (i = 0; i < pixels; i++, y += n) {
+      for (side = 0; side < 2; side++) {
+        float *to = y + (size_t)side * moved;
+        if (from[side]) memcpy(to, from[side] + i * n + (size_t)side * moved, moved * sizeof *y);
+        else memset(to, 0, moved * sizeof *y);
+      }
+      memcpy(y + 2 * moved, here + i * n + 2 * moved, (n - 2 * moved) * sizeof *y);
+    }
+  }
+}
+
+static const char *rppg_nn__check_diff(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
+  int i;
+  (void)need;
+  if (!rppg_nn__f32(x) || !rppg_nn__f32(y)) return "type";
+  if (!rppg_nn__within(l, 0, 1, 0, 1)) return "kind";
+  if (!rppg_nn__finite(l->f[0])) return "epsilon";
+  if (y->d[0] != x->d[0] && y->d[0] != x->d[0] - 1) return "output size";
+  for (i = 1; i < 4; i++) if (y->d[i] != x->d[i]) return "output size";
+  return NULL;
+}
+
+static void rppg_nn__run_diff(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const size_t frame = l->in[0]->n / (size_t)l->in[0]->d[0], n = l->in[0]->n - frame;
+  const float *x = rppg_nn__data(l->in[0]), *next = x + frame;
+  float *y = rppg_nn__data(l->out[0]);
+  size_t i;
+  (void)m;
+  if (l->p[0] == 0) for (i = 0; i < n; i++) y[i] = next[i] - x[i];
+  else for (i = 0; i < n; i++) y[i] = (next[i] - x[i]) / (next[i] + x[i] + l->f[0]);
+  if (l->out[0]->n > n) memset(y + n, 0, frame * sizeof *y);
+}
+
+static const char *rppg_nn__check_cumsum(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  if (!rppg_nn__within(l, 0, 1, 0, 3)) return "axis";
+  return rppg_nn__check_like(l, need);
+}
+
+static void rppg_nn__run_cumsum(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const int32_t *d = l->in[0]->d;
+  float *y = rppg_nn__copy(l);
+  size_t step = 1, o, i, outer;
+  int k;
+  (void)m;
+  for (k = 3; k > l->p[0]; k--) step *= (size_t)d[k];
+  outer = l->in[0]->n / step / (size_t)d[l->p[0]];
+  for (o = 0; o < outer; o++, y += step * (size_t)d[l->p[0]])
+    for (i = step; i < step * (size_t)d[l->p[0]]; i++) y[i] += y[i - step];
+}
+
+/* Frames of a state: [frames] of the input's sizes. Whether t is one. */
+static int rppg_nn__is_state(const rppg_nn_tensor *t, int64_t frames, const rppg_nn_tensor *like)
+{
+  int i;
+  if (t->kind != RPPG_NN_STATE || t->d[0] != frames) return 0;
+  for (i = 1; i < 4; i++) if (t->d[i] != like->d[i]) return 0;
+  return 1;
+}
+
+static const char *rppg_nn__check_causal(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *x = l->in[0];
+  const char *wrong = rppg_nn__check_like(l, need);
+  if (wrong) return wrong;
+  if (!rppg_nn__within(l, 0, 1, 2, RPPG_NN__LARGEST)) return "kernel";
+  if (!rppg_nn__is_state(l->out[1], l->p[0] - 1, x)) return "state";
+  if (l->w[0]->type != RPPG_NN_F32 || (uint64_t)l->w[0]->n != (uint64_t)l->p[0] * (uint64_t)x->d[3]) return "weights";
+  if (!rppg_nn__vector(l->w[1], x->d[3])) return "bias";
+  need->macs = (double)x->n * (double)l->p[0];
+  return NULL;
+}
+
+static void rppg_nn__run_causal(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const size_t n = (size_t)l->in[0]->d[3], frame = l->in[0]->n / (size_t)l->in[0]->d[0], taps = (size_t)l->p[0];
+  const float *x = rppg_nn__data(l->in[0]), *w = rppg_nn__data(l->w[0]), *bias = rppg_nn__data(l->w[1]);
+  float *y = rppg_nn__data(l->out[0]), *past = rppg_nn__data(l->out[1]);
+  size_t i, k, c;
+  int32_t t;
+  (void)m;
+  for (t = 0; t < l->in[0]->d[0]; t++, x += frame, y += frame) {
+    for (i = 0; i < frame; i += n)
+      for (c = 0; c < n; c++) {
+        float sum = bias ? bias[c] : 0.0f;
+        for (k = 0; k + 1 < taps; k++) sum += w[k * n + c] * past[k * frame + i + c];
+        y[i + c] = sum + w[(taps - 1) * n + c] * x[i + c];
+      }
+    memmove(past, past + frame, (taps - 2) * frame * sizeof *past);
+    memcpy(past + (taps - 2) * frame, x, frame * sizeof *past);
+  }
+  rppg_nn__activate(l->act, rppg_nn__data(l->out[0]), l->out[0]->n);
+}
+
+static const char *rppg_nn__check_ema(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *x = l->in[0];
+  const char *wrong = rppg_nn__check_like(l, need);
+  if (wrong) return wrong;
+  if (!rppg_nn__vector(l->in[1], 1)) return "input 1";
+  if (!rppg_nn__vector(l->w[0], x->d[3])) return "weights";
+  if (!rppg_nn__is_state(l->out[1], 2, x)) return "state";
+  if (!rppg_nn__finite(l->f[0]) || l->f[0] < 0.0f) return "epsilon";
+  if (!rppg_nn__finite(l->f[1]) || l->f[1] < 0.0f) return "bound";
+  need->scratch = (uint64_t)x->d[3] * sizeof(float);
+  need->macs = 4 * (double)x->n;
+  return NULL;
+}
+
+static void rppg_nn__run_ema(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const size_t n = (size_t)l->in[0]->d[3], frame = l->in[0]->n / (size_t)l->in[0]->d[0];
+  const float *w = rppg_nn__data(l->w[0]), *dt = rppg_nn__data(l->in[1]);
+  float *rate = (float *)m->scratch;
+  rppg_nn__ema e;
+  int32_t t;
+  size_t c;
+  for (c = 0; c < n; c++) rate[c] = dt ? w[c] * dt[0] : w[c];
+  memset(&e, 0, sizeof e);
+  e.x = rppg_nn__data(l->in[0]);
+  e.y = rppg_nn__data(l->out[0]);
+  e.mean = rppg_nn__data(l->out[1]);
+  e.square = e.mean + frame;
+  e.rate = rate;
+  e.pixels = frame / n;
+  e.n = n;
+  e.eps = l->f[0];
+  e.bound = l->f[1];
+  e.before = l->flags & 1;
+  for (t = 0; t < l->in[0]->d[0]; t++, e.x += frame, e.y += frame) kernels->ema(&e);
+  kernels->activate(l->act, rppg_nn__data(l->out[0]), l->out[0]->n);
+}
+
+/* ---- matrices -------------------------------------------------------------------------------- */
+
+static const char *rppg_nn__check_matmul(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *x = l->in[0], *b = l->in[1], *y = l->out[0];
+  const int turned = (int)(l->flags & 1);
+  int i;
+  if (!rppg_nn__f32(x) || !rppg_nn__f32(b) || !rppg_nn__f32(y)) return "type";
+  if (!rppg_nn__finite(l->f[0])) return "scale";
+  for (i = 0; i < 2; i++) if (x->d[i] != b->d[i] || x->d[i] != y->d[i]) return "sizes";
+  if (b->d[turned ? 3 : 2] != x->d[3]) return "inner size";
+  if (y->d[2] != x->d[2] || y->d[3] != b->d[turned ? 2 : 3]) return "output size";
+  need->scratch = ((uint64_t)x->d[3] + RPPG_NN__STRIP + 1) * RPPG_NN__BLOCK * sizeof(float);
+  need->macs = (double)x->n * (double)y->d[3];
+  return NULL;
+}
+
+/* n <= 16 columns from x on, length deep, as a panel: panel[k][i] = x[k * deep + i * across]. */
+static void rppg_nn__pack(const float *x, size_t length, size_t n, size_t deep, size_t across, float *panel)
+{
+  size_t k, i;
+  for (k = 0; k < length; k++, panel += RPPG_NN__BLOCK) {
+    for (i = 0; i < n; i++) panel[i] = x[k * deep + i * across];
+    for (; i < RPPG_NN__BLOCK; i++) panel[i] = 0.0f;
+  }
+}
+
+/* rows rows of x, x_step apart, by a panel of length: n columns of y, y_step apart, times scale. edge
+   [STRIP][16], zeros [16]. */
+static void rppg_nn__product(const rppg_nn__kernels *kernels, const float *x, size_t x_step, size_t rows, size_t length,
+                             const float *panel, float *y, size_t y_step, size_t n, float scale, float *edge,
+                             const float *zeros)
+{
+  rppg_nn__sum s;
+  size_t i, k, c, count;
+  memset(&s, 0, sizeof s);
+  rppg_nn__bounds(&s);
+  s.x = &x;
+  s.w = &panel;
+  s.rows = s.segs = 1;
+  s.len = length;
+  s.step = x_step;
+  s.bias = zeros;
+  s.y = edge;
+  s.y_step = RPPG_NN__BLOCK;
+  for (i = 0; i < rows; i += count, x += count * x_step) {
+    count = rppg_nn__least(rows - i, RPPG_NN__STRIP);
+    kernels->sums(&s, count);
+    for (k = 0; k < count; k++)
+      for (c = 0; c < n; c++) y[(i + k) * y_step + c] = edge[k * RPPG_NN__BLOCK + c] * scale;
+  }
+}
+
+static void rppg_nn__run_matmul(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
+  const size_t many = (size_t)x->d[0] * (size_t)x->d[1], rows = (size_t)x->d[2], k = (size_t)x->d[3];
+  const size_t n = (size_t)y->d[3], turned = l->flags & 1;
+  float *zeros = (float *)m->scratch, *edge = zeros + RPPG_NN__BLOCK, *panel = edge + RPPG_NN__STRIP * RPPG_NN__BLOCK;
+  size_t i, c, count;
+  memset(zeros, 0, RPPG_NN__BLOCK * sizeof *zeros);
+  for (i = 0; i < many; i++) {
+    const float *a = rppg_nn__data(x) + i * rows * k, *b = rppg_nn__data(l->in[1]) + i * k * n;
+    float *to = rppg_nn__data(y) + i * rows * n;
+    for (c = 0; c < n; c += count) {
+      count = rppg_nn__least(n - c, RPPG_NN__BLOCK);
+      if (turned) rppg_nn__pack(b + c * k, k, count, 1, k, panel);
+      else rppg_nn__pack(b + c, k, count, n, 1, panel);
+      rppg_nn__product(kernels, a, k, rows, k, panel, to + c, n, count, l->f[0], edge, zeros);
+    }
+  }
+  kernels->activate(l->act, rppg_nn__data(y), y->n);
+}
+
+/* What ATTENTION works with: regions of queries and of keys, numbers per head, scratch. */
+typedef struct rppg_nn__attend {
+  size_t heads, dk, dv, top;    /* top: regions of keys that one of queries sees */
+  size_t q_regions, k_regions, q_n, k_n; /* positions of a region; k_n: of all that is seen */
+  size_t each;                  /* positions of one region of keys */
+  float *zeros, *edge, *scores, *keys, *values, *q, *y; /* q, y: gathered queries and outputs, or NULL */
+  size_t *best;
+  uint64_t bytes;
+} rppg_nn__attend;
+
+static void rppg_nn__plan_attention(rppg_nn__attend *a, const rppg_nn_layer *l, void *scratch)
+{
+  const rppg_nn_tensor *q = l->in[0], *k = l->in[1], *v = l->in[2];
+  const uint64_t whole_q = rppg_nn__pixels(q), whole_k = rppg_nn__pixels(k);
+  const uint64_t each = l->in[3] ? (uint64_t)l->p[2] * (uint64_t)l->p[3] * (uint64_t)l->p[4] : whole_k;
+  const uint64_t q_n = l->in[3] ? each : whole_q, top = l->in[3] ? (uint64_t)l->p[1] : 1;
+  const uint64_t seen = each * top, padded = (seen + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK;
+  const uint64_t dk = (uint64_t)(q->d[3] / l->p[0]), dv = (uint64_t)(v->d[3] / l->p[0]);
+  const uint64_t wide = (dv + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK;
+  uint64_t at = 0, from[7];
+  float *base = (float *)scratch;
+  from[0] = at; at += RPPG_NN__BLOCK;
+  from[1] = at; at += RPPG_NN__STRIP * RPPG_NN__BLOCK;
+  from[2] = at; at += RPPG_NN__STRIP * padded;
+  from[3] = at; at += padded * dk;
+  from[4] = at; at += seen * wide;
+  from[5] = at; at += l->in[3] ? q_n * (uint64_t)q->d[3] : 0;
+  from[6] = at; at += l->in[3] ? q_n * (uint64_t)v->d[3] : 0;
+  at = (at + 15) / 16 * 16;
+  a->bytes = at * sizeof(float) + (top + 1) * sizeof(size_t); /* every product below 2^60 */
+  a->heads = (size_t)l->p[0];
+  a->dk = (size_t)dk;
+  a->dv = (size_t)dv;
+  a->top = (size_t)top;
+  a->q_n = (size_t)q_n;
+  a->k_n = (size_t)seen;
+  a->each = (size_t)each;
+  a->q_regions = (size_t)(whole_q / q_n);
+  a->k_regions = (size_t)(whole_k / each);
+  if (!scratch) return;
+  a->zeros = base + (size_t)from[0];
+  a->edge = base + (size_t)from[1];
+  a->scores = base + (size_t)from[2];
+  a->keys = base + (size_t)from[3];
+  a->values = base + (size_t)from[4];
+  a->q = l->in[3] ? base + (size_t)from[5] : NULL;
+  a->y = l->in[3] ? base + (size_t)from[6] : NULL;
+  a->best = (size_t *)(void *)(base + (size_t)at);
+  memset(a->zeros, 0, RPPG_NN__BLOCK * sizeof(float));
+}
+
+static const char *rppg_nn__check_attention(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *q = l->in[0], *k = l->in[1], *v = l->in[2], *y = l->out[0];
+  rppg_nn__attend a;
+  int i;
+  if (!rppg_nn__f32(q) || !rppg_nn__f32(k) || !rppg_nn__f32(v) || !rppg_nn__f32(l->in[3]) || !rppg_nn__f32(y))
+    return "type";
+  if (!rppg_nn__finite(l->f[0])) return "scale";
+  if (l->p[0] < 1 || q->d[3] % l->p[0] || v->d[3] % l->p[0]) return "heads";
+  if (k->d[3] != q->d[3]) return "channels";
+  if (y->d[3] != v->d[3]) return "output size";
+  for (i = 0; i < 3; i++) {
+    if (k->d[i] != v->d[i]) return "sizes";
+    if (y->d[i] != q->d[i]) return "output size";
+  }
+  if (l->in[3]) {
+    if (!rppg_nn__within(l, 2, 5, 1, 1 << 28)) return "region";
+    for (i = 0; i < 3; i++) if (q->d[i] % l->p[2 + i] || k->d[i] % l->p[2 + i]) return "region";
+  } else if (!rppg_nn__within(l, 1, 5, 0, 0)) return "region";
+  if (l->in[3] && (l->p[1] < 1 || (uint64_t)l->p[1] * (uint64_t)l->p[2] * (uint64_t)l->p[3] * (uint64_t)l->p[4] >
+                                    (uint64_t)rppg_nn__pixels(k)))
+    return "regions seen";
+  rppg_nn__plan_attention(&a, l, NULL);
+  if (l->in[3] && (uint64_t)l->in[3]->n != (uint64_t)a.q_regions * (uint64_t)a.k_regions) return "scores";
+  need->scratch = a.bytes;
+  need->macs = (double)rppg_nn__pixels(q) * (double)a.k_n * ((double)q->d[3] + (double)v->d[3]);
+  return NULL;
+}
+
+/* Position i of a region of the sizes n [3], in a tensor. */
+static size_t rppg_nn__in_region(const rppg_nn_tensor *t, const int32_t *n, size_t region, size_t i)
+{
+  const size_t h = (size_t)(t->d[1] / n[1]), w = (size_t)(t->d[2] / n[2]);
+  const size_t ti = region / (h * w) * (size_t)n[0] + i / ((size_t)n[1] * (size_t)n[2]);
+  const size_t hi = region / w % h * (size_t)n[1] + i / (size_t)n[2] % (size_t)n[1];
+  return (ti * (size_t)t->d[1] + hi) * (size_t)t->d[2] + region % w * (size_t)n[2] + i % (size_t)n[2];
+}
+
+/* The indices of the top highest of n scores. */
+static void rppg_nn__highest(const float *score, size_t n, size_t top, size_t *best)
+{
+  size_t i, k, count = 0;
+  for (i = 0; i < n; i++) {
+    if (count == top && !(score[i] > score[best[top - 1]])) continue;
+    k = count < top ? count++ : top - 1;
+    for (; k > 0 && score[i] > score[best[k - 1]]; k--) best[k] = best[k - 1];
+    best[k] = i;
+  }
+}
+
+/* Packs the keys and values that a head sees. */
+static void rppg_nn__see(const rppg_nn__attend *a, const rppg_nn_layer *l, size_t head)
+{
+  const rppg_nn_tensor *k = l->in[1], *v = l->in[2];
+  const size_t ck = (size_t)k->d[3], cv = (size_t)v->d[3];
+  size_t i, c;
+  for (i = 0; i < (a->k_n + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK; i++) {
+    float *panel = a->keys + i / RPPG_NN__BLOCK * RPPG_NN__BLOCK * a->dk + i % RPPG_NN__BLOCK;
+    const size_t at = i >= a->k_n ? 0 : a->y ? rppg_nn__in_region(k, l->p + 2, a->best[i / a->each], i % a->each) : i;
+    const float *from = rppg_nn__data(k) + at * ck + head * a->dk;
+    for (c = 0; c < a->dk; c++) panel[c * RPPG_NN__BLOCK] = i < a->k_n ? from[c] : 0.0f;
+    if (i >= a->k_n) continue;
+    from = rppg_nn__data(v) + at * cv + head * a->dv;
+    for (c = 0; c < (a->dv + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK; c++)
+      a->values[(c / RPPG_NN__BLOCK * a->k_n + i) * RPPG_NN__BLOCK + c % RPPG_NN__BLOCK] = c < a->dv ? from[c] : 0.0f;
+  }
+}
+
+static void rppg_nn__run_attention(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const size_t cq = (size_t)l->in[0]->d[3], cv = (size_t)l->in[2]->d[3];
+  rppg_nn__attend a;
+  size_t region, head, i, k, c, rows, padded;
+  rppg_nn__plan_attention(&a, l, m->scratch);
+  padded = (a.k_n + RPPG_NN__BLOCK - 1) / RPPG_NN__BLOCK * RPPG_NN__BLOCK;
+  for (region = 0; region < a.q_regions; region++) {
+    const float *q = a.y ? a.q : rppg_nn__data(l->in[0]);
+    float *y = a.y ? a.y : rppg_nn__data(l->out[0]);
+    if (a.y) {
+      rppg_nn__highest(rppg_nn__data(l->in[3]) + region * a.k_regions, a.k_regions, a.top, a.best);
+      for (i = 0; i < a.q_n; i++)
+        memcpy(a.q + i * cq, rppg_nn__data(l->in[0]) + rppg_nn__in_region(l->in[0], l->p + 2, region, i) * cq,
+               cq * sizeof(float));
+    }
+    for (head = 0; head < a.heads; head++) {
+      rppg_nn__see(&a, l, head);
+      for (i = 0; i < a.q_n; i += rows) {
+        rows = rppg_nn__least(a.q_n - i, RPPG_NN__STRIP);
+        for (k = 0; k < padded; k += RPPG_NN__BLOCK)
+          rppg_nn__product(kernels, q + i * cq + head * a.dk, cq, rows, a.dk, a.keys + k * a.dk, a.scores + k, padded,
+                           RPPG_NN__BLOCK, 1.0f, a.edge, a.zeros);
+        for (k = 0; k < rows; k++) kernels->softmax(a.scores + k * padded, a.k_n, l->f[0]);
+        for (c = 0; c < a.dv; c += RPPG_NN__BLOCK)
+          rppg_nn__product(kernels, a.scores, padded, rows, a.k_n, a.values + c * a.k_n, y + i * cv + head * a.dv + c, cv,
+                           rppg_nn__least(a.dv - c, RPPG_NN__BLOCK), 1.0f, a.edge, a.zeros);
+      }
+    }
+    for (i = 0; a.y && i < a.q_n; i++)
+      memcpy(rppg_nn__data(l->out[0]) + rppg_nn__in_region(l->in[0], l->p + 2, region, i) * cv, a.y + i * cv,
+             cv * sizeof(float));
+  }
+}
+
+static const char *rppg_nn__check_nmf(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const char *wrong = rppg_nn__check_like(l, need);
+  if (wrong) return wrong;
+  if (!rppg_nn__within(l, 0, 1, 1, 1000)) return "steps";
+  if (!rppg_nn__finite(l->f[0]) || l->f[0] < 0.0f) return "epsilon";
+  need->scratch = ((uint64_t)rppg_nn__pixels(l->in[0]) + 2 * (uint64_t)l->in[0]->d[3]) * sizeof(float);
+  need->macs = (2 * (double)l->p[0] + 2) * (double)l->in[0]->n;
+  return NULL;
+}
+
+/* The new coefficients: coef * (base' x) / (coef * base' base + eps); seen [n]. */
+static void rppg_nn__coefficients(const float *x, const float *base, size_t rows, size_t n, float eps, float *coef,
+                                  float *seen)
+{
+  double square = 0.0;
+  size_t i, c;
+  memset(seen, 0, n * sizeof *seen);
+  for (i = 0; i < rows; i++) {
+    square += (double)base[i] * (double)base[i];
+    for (c = 0; c < n; c++) seen[c] += base[i] * x[i * n + c];
+  }
+  for (c = 0; c < n; c++) coef[c] = coef[c] * seen[c] / (coef[c] * (float)square + eps);
+}
+
+static void rppg_nn__run_nmf(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const size_t rows = rppg_nn__pixels(l->in[0]), n = (size_t)l->in[0]->d[3];
+  const float *x = rppg_nn__data(l->in[0]), eps = l->f[0];
+  float *base = (float *)m->scratch, *coef = base + rows, *seen = coef + n, *y = rppg_nn__data(l->out[0]);
+  int32_t step;
+  size_t i, c;
+  for (i = 0; i < rows; i++) base[i] = (float)(1.0 / rppg__sqrt((double)rows));
+  for (c = 0; c < n; c++) coef[c] = 1.0f;
+  for (step = 0; step < l->p[0]; step++) {
+    double square = 0.0;
+    rppg_nn__coefficients(x, base, rows, n, eps, coef, seen);
+    for (c = 0; c < n; c++) square += (double)coef[c] * (double)coef[c];
+    for (i = 0; i < rows; i++) {
+      double sum = 0.0;
+      for (c = 0; c < n; c++) sum += (double)x[i * n + c] * (double)coef[c];
+      base[i] = base[i] * (float)sum / (base[i] * (float)square + eps);
+    }
+  }
+  rppg_nn__coefficients(x, base, rows, n, eps, coef, seen);
+  for (i = 0; i < rows; i++) kernels->binary(2, coef, base + i, 0, n, y + i * n);
+}
+
+/* ---- state space, codebook, spectrum --------------------------------------------------------- */
+
+/* SCAN, and STEP where there is a second output. */
+static const char *rppg_nn__check_scan(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *y = l->out[0], *a = l->w[0], *turn = l->w[2], *h = l->op == RPPG_NN_STEP ? l->out[1] : NULL;
+  const int64_t parts = turn ? 2 : 1, d = y->d[3] / parts, n = l->p[5], g = l->p[6];
+  const int64_t used[4] = { d, g, n, n };
+  int i, k;
+  if (y->d[3] % parts) return "output size";
+  if (n < 1 || n > 1 << 28) return "states";
+  if (g < 1 || g > 1 << 28 || d % g) return "steps";
+  if (!rppg_nn__f32(y)) return "type";
+  for (i = 0; i < 4; i++) {
+    if (!rppg_nn__f32(l->in[i])) return "type";
+    for (k = 0; k < 3; k++) if (l->in[i]->d[k] != y->d[k]) return "sizes";
+    if (l->p[i] < 0 || l->p[i] + used[i] > l->in[i]->d[3]) return "channels";
+  }
+  if (a->type != RPPG_NN_F32 || a->d[0] != 1 || a->d[1] != 1 || d % a->d[2] || (a->d[3] != 1 && a->d[3] != n))
+    return "weights";
+  if (turn && (turn->type != RPPG_NN_F32 || !rppg_nn__same(turn, a))) return "weights";
+  if (!rppg_nn__vector(l->w[1], (int32_t)d)) return "weights";
+  if (l->p[4] < 1 || rppg_nn__pixels(y) % (size_t)l->p[4]) return "sequences";
+  if (d * n > (int64_t)1 << 28) return "states";
+  if (l->op == RPPG_NN_STEP) {
+    if (l->p[4] != 1) return "sequences";
+    if (l->flags) return "flags";
+    if (h->kind != RPPG_NN_STATE || h->d[0] != 1 || h->d[1] != parts || h->d[2] != d || h->d[3] != n) return "state";
+  }
+  need->scratch = (2 * (uint64_t)n + (h ? 0 : (uint64_t)(parts * d * n))) * sizeof(float);
+  need->macs = (double)rppg_nn__pixels(y) * (double)(parts * d * n) * 3;
+  return NULL;
+}
+
+static void rppg_nn__run_scan(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const rppg_nn_tensor *y = l->out[0], *a = l->w[0];
+  const size_t parts = l->w[2] ? 2 : 1, d = (size_t)y->d[3] / parts, n = (size_t)l->p[5], g = (size_t)l->p[6];
+  const size_t many = (size_t)l->p[4], steps = rppg_nn__pixels(y) / many;
+  const ptrdiff_t sign = l->flags & 1 ? -1 : 1;
+  rppg_nn__scan s;
+  size_t i, first;
+  memset(&s, 0, sizeof s);
+  s.x_step = sign * l->in[0]->d[3];
+  s.dt_step = sign * l->in[1]->d[3];
+  s.b_step = sign * l->in[2]->d[3];
+  s.c_step = sign * l->in[3]->d[3];
+  s.y_step = sign * y->d[3];
+  s.a = rppg_nn__data(a);
+  s.d = rppg_nn__data(l->w[1]);
+  s.turn = rppg_nn__data(l->w[2]);
+  s.e = (float *)m->scratch;
+  s.h = l->op == RPPG_NN_STEP ? rppg_nn__data(l->out[1]) : s.e + 2 * n;
+  s.steps = steps;
+  s.channels = d;
+  s.states = n;
+  s.per_dt = d / g;
+  s.per_row = d / (size_t)a->d[2];
+  s.columns = (size_t)a->d[3];
+  for (i = 0; i < many; i++) {
+    first = i * steps + (sign < 0 ? steps - 1 : 0);
+    if (l->op == RPPG_NN_SCAN) memset(s.h, 0, parts * d * n * sizeof(float));
+    s.x = rppg_nn__data(l->in[0]) + first * (size_t)l->in[0]->d[3] + l->p[0];
+    s.dt = rppg_nn__data(l->in[1]) + first * (size_t)l->in[1]->d[3] + l->p[1];
+    s.b = rppg_nn__data(l->in[2]) + first * (size_t)l->in[2]->d[3] + l->p[2];
+    s.c = rppg_nn__data(l->in[3]) + first * (size_t)l->in[3]->d[3] + l->p[3];
+    s.y = rppg_nn__data(y) + first * (size_t)y->d[3];
+    kernels->scan(&s);
+  }
+}
+
+static const char *rppg_nn__check_codebook(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const char *wrong = rppg_nn__check_like(l, need);
+  if (wrong) return wrong;
+  if (l->w[0]->type != RPPG_NN_F32) return "weights";
+  if (!rppg_nn__finite(l->f[0]) || l->f[0] < 0.0f) return "scale";
+  need->scratch = (uint64_t)l->w[0]->n * sizeof(float);
+  need->macs = (double)l->in[0]->n * (double)l->w[0]->n;
+  return NULL;
+}
+
+static void rppg_nn__run_codebook(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
+  const size_t n = l->w[0]->n;
+  const float *codes = rppg_nn__data(l->w[0]);
+  float *y = rppg_nn__copy(l), *pull = (float *)m->scratch;
+  size_t i, k;
+  for (i = 0; i < l->in[0]->n; i++) {
+    float sum = 0.0f;
+    for (k = 0; k < n; k++) pull[k] = y[i] > codes[k] ? codes[k] - y[i] : y[i] - codes[k];
+    kernels->softmax(pull, n, l->f[0]);
+    for (k = 0; k < n; k++) sum += pull[k] * codes[k];
+    y[i] = sum;
+  }
+}
+
+/* The transform's length and channels. */
+static size_t rppg_nn__fft_of(const rppg_nn_layer *l, rppg_dsp_fft_config *config)
+{
+  const rppg_nn_tensor *t = l->p[0] ? l->out[0] : l->in[0];
+  config->n = rppg_nn__pixels(t);
+  config->complex_input = 0;
+  return (size_t)t->d[3];
+}
+
+enum { RPPG_NN__FFT_ROOM = (sizeof(rppg_dsp_fft) + 63) / 64 * 64 };
+
+static const char *rppg_nn__check_fft(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0], *bins = l->p[0] ? x : y;
+  rppg_dsp_fft_config config;
+  size_t n;
+  if (!rppg_nn__f32(x) || !rppg_nn__f32(y)) return "type";
+  if (!rppg_nn__within(l, 0, 1, 0, 1)) return "direction";
+  if (!rppg_nn__finite(l->f[0])) return "scale";
+  n = rppg_nn__fft_of(l, &config);
+  if (config.n > RPPG_DSP_FFT_MAX) return "size";
+  if (rppg_nn__pixels(bins) != config.n / 2 + 1 || (uint64_t)bins->d[3] != 2 * (uint64_t)n) return "output size";
+  need->prep = RPPG_NN__FFT_ROOM + rppg_dsp_fft_mem_size(&config);
+  need->scratch = 2 * ((uint64_t)config.n / 2 + 1) * sizeof(float);
+  need->macs = (double)x->n * 8;
+  return NULL;
+}
+
+static void rppg_nn__prepare_fft(rppg_nn_layer *l)
+{
+  rppg_dsp_fft_config config;
+  (void)rppg_nn__fft_of(l, &config);
+  (void)rppg_dsp_fft_init((rppg_dsp_fft *)l->prep, &config, (unsigned char *)l->prep + RPPG_NN__FFT_ROOM,
+                          rppg_dsp_fft_mem_size(&config)); /* proved by rppg_nn__check_fft */
+}
+
+static void rppg_nn__run_fft(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  rppg_dsp_fft_config config;
+  const size_t channels = rppg_nn__fft_of(l, &config), n = config.n, bins = n / 2 + 1;
+  rppg_dsp_fft *fft = (rppg_dsp_fft *)l->prep;
+  const float *x = rppg_nn__data(l->in[0]);
+  float *y = rppg_nn__data(l->out[0]), *z = (float *)m->scratch;
+  size_t c, i;
+  for (c = 0; c < channels; c++) {
+    if (l->p[0] == 0) {
+      for (i = 0; i < n; i++) z[i] = x[i * channels + c];
+      rppg_dsp_fft_forward(fft, z, z);
+      for (i = 0; i < 2 * bins; i++) y[i / 2 * 2 * channels + i % 2 * channels + c] = z[i] * l->f[0];
+    } else {
+      for (i = 0; i < 2 * bins; i++) z[i] = x[i / 2 * 2 * channels + i % 2 * channels + c];
+      rppg_dsp_fft_inverse(fft, z, z);
+      for (i = 0; i < n; i++) y[i * channels + c] = z[i] * l->f[0];
+    }
+  }
+}
+
 /* ---- the table of ops ------------------------------------------------------------------------ */
 
 /* Row of an op, or one whose name is NULL. Columns: inputs at least and at most, outputs, weights
@@ -2177,9 +3392,9 @@ static const rppg_nn__op *rppg_nn__find(int op)
     { NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL },
     { "conv", 1, 2, 1, 1, 3, 2, 1, rppg_nn__check_conv, rppg_nn__prepare_conv, rppg_nn__run_conv },
     { "depthwise", 1, 1, 1, 1, 2, 0, 1, rppg_nn__check_depthwise, NULL, rppg_nn__run_depthwise },
-    { "upconv", 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL },
+    { "upconv", 1, 1, 1, 1, 3, 0, 1, rppg_nn__check_upconv, NULL, rppg_nn__run_upconv },
     { "affine", 1, 1, 1, 2, 2, 1, 1, rppg_nn__check_affine, NULL, rppg_nn__run_affine },
-    { "norm", 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL },
+    { "norm", 1, 2, 1, 0, 2, 1, 1, rppg_nn__check_norm, NULL, rppg_nn__run_norm },
     { "pool", 1, 1, 1, 0, 0, 0, 1, rppg_nn__check_pool, NULL, rppg_nn__run_pool },
     { "act", 1, 1, 1, 0, 0, 1, 1, rppg_nn__check_like, NULL, rppg_nn__run_act },
     { "softmax", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_softmax, NULL, rppg_nn__run_softmax },
@@ -2189,6 +3404,21 @@ static const rppg_nn__op *rppg_nn__find(int op)
     { "slice", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_slice, NULL, rppg_nn__run_slice },
     { "permute", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_permute, NULL, rppg_nn__run_permute },
     { "reshape", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_reshape, NULL, rppg_nn__run_reshape },
+    { "resize", 1, 1, 1, 0, 0, 0, 1, rppg_nn__check_resize, NULL, rppg_nn__run_resize },
+    { "shift", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_shift, NULL, rppg_nn__run_shift },
+    { "diff", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_diff, NULL, rppg_nn__run_diff },
+    { "standard", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_like, NULL, rppg_nn__run_standard },
+    { "mask", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_mask, NULL, rppg_nn__run_mask },
+    { "matmul", 2, 2, 1, 0, 0, 0, 1, rppg_nn__check_matmul, NULL, rppg_nn__run_matmul },
+    { "attention", 3, 4, 1, 0, 0, 0, 0, rppg_nn__check_attention, NULL, rppg_nn__run_attention },
+    { "scan", 4, 4, 1, 1, 3, 0, 0, rppg_nn__check_scan, NULL, rppg_nn__run_scan },
+    { "codebook", 1, 1, 1, 1, 1, 1, 0, rppg_nn__check_codebook, NULL, rppg_nn__run_codebook },
+    { "step", 4, 4, 2, 1, 3, 0, 0, rppg_nn__check_scan, NULL, rppg_nn__run_scan },
+    { "causal", 1, 1, 2, 1, 2, 0, 1, rppg_nn__check_causal, NULL, rppg_nn__run_causal },
+    { "ema", 1, 2, 2, 1, 1, 0, 1, rppg_nn__check_ema, NULL, rppg_nn__run_ema },
+    { "nmf", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_nmf, NULL, rppg_nn__run_nmf },
+    { "fft", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_fft, rppg_nn__prepare_fft, rppg_nn__run_fft },
+    { "cumsum", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_cumsum, NULL, rppg_nn__run_cumsum },
   };
   const int n = (int)(sizeof table / sizeof *table);
   return &table[op > 0 && op < n && table[op].run ? op : 0];
@@ -2346,11 +3576,6 @@ static rppg_status rppg_nn__header(rppg_nn__blob *b, const void *blob, size_t si
   memcpy(&first, &one, 1);
   b->copied = first == 0 || ((uintptr_t)b->weights & 3) != 0;
   return RPPG_OK;
-}
-
-static uint32_t rppg_nn__bytes_of(int type)
-{
-  return type == RPPG_NN_F32 ? 4 : type == RPPG_NN_F16 ? 2 : 1;
 }
 
 /* Decodes tensor record i and checks what can be checked of it alone. */

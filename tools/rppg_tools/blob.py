@@ -19,17 +19,23 @@ MAGIC = b"RPPGNN\x1a\n"
 ABSENT = 0xFFFFFFFF
 BLOCK = 16  # output channels that lie together in packed weights
 OPS = {"conv": 1, "depthwise": 2, "upconv": 3, "affine": 4, "norm": 5, "pool": 6, "act": 7, "softmax": 8, "binary": 9,
-       "reduce": 10, "concat": 11, "slice": 12, "permute": 13, "reshape": 14}
+       "reduce": 10, "concat": 11, "slice": 12, "permute": 13, "reshape": 14, "resize": 15, "shift": 16, "diff": 17,
+       "standard": 18, "mask": 19, "matmul": 20, "attention": 21, "scan": 22, "codebook": 23, "step": 24, "causal": 25,
+       "ema": 26, "nmf": 27, "fft": 28, "cumsum": 29}
 ACTS = ("linear", "relu", "relu6", "elu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "softplus", "exp", "sqrt",
-        "abs", "neg", "square")
+        "abs", "neg", "square", "sin", "cos")
 KINDS = ("weight", "activation", "state", "input", "output")
 TYPES = {"f32": 0, "f16": 1, "s8": 2, "u7": 3}
 BYTES = {"f32": 4, "f16": 2, "s8": 1, "u7": 1}
 BINARY = ("add", "sub", "mul", "div", "min", "max")
 REDUCE = ("sum", "mean", "max", "min")
 # Inputs in whose place the output may lie, by op: bit i for input i.
-SHARE = {"conv": 2, "affine": 1, "act": 1, "softmax": 1, "binary": 3, "reshape": 1}
-ACTIVATED = {"conv", "depthwise", "affine", "pool", "act", "binary", "reduce"}  # ops that have an activation
+SHARE = {"conv": 2, "affine": 1, "act": 1, "softmax": 1, "binary": 3, "reshape": 1, "norm": 1, "standard": 1, "mask": 1,
+         "codebook": 1, "cumsum": 1}
+ACTIVATED = {"conv", "depthwise", "upconv", "affine", "norm", "pool", "act", "binary", "reduce", "resize", "matmul",
+             "causal", "ema"}  # ops that have an activation
+NORMS = ("layer", "group", "rms")
+PACKED = {"conv", "upconv"}  # ops whose weights lie in blocks
 SPEC = ("task", "source", "frames", "hop", "fps", "layout", "channels", "w", "h", "norm", "bpm_first", "bpm_step", "margin")
 SPEC_FLOATS = {"fps", "bpm_first", "bpm_step", "margin"}
 
@@ -113,10 +119,15 @@ class Graph:
         shape = tuple(shape) if shape else (1, 1, 1, array.size)
         return Tensor(shape, "weight", data=array.reshape(shape))
 
-    def add(self, op, ins, shape_or_tensor, weights=(), p=(), f=(), act="linear", flags=0):
+    def add(self, op, ins, shape_or_tensor, weights=(), p=(), f=(), act="linear", flags=0, state=None):
+        """state: a second output, which the op reads and writes."""
         out = shape_or_tensor if isinstance(shape_or_tensor, Tensor) else Tensor(tuple(int(d) for d in shape_or_tensor))
-        self.layers.append(Layer(op, list(ins), [out], list(weights), [int(v) for v in p], list(f), act, flags))
+        outs = [out] if state is None else [out, state]
+        self.layers.append(Layer(op, list(ins), outs, list(weights), [int(v) for v in p], list(f), act, flags))
         return out
+
+    def weight_or_none(self, array, shape=None):
+        return None if array is None else self.weight(array, shape)
 
     def conv(self, x, w, b=None, stride=1, pad=0, dilation=1, groups=1, act="linear", out=None):
         """w [Co][Ci/groups][kt][kh][kw], or with fewer kernel axes: the missing ones come first. pad is before and
@@ -144,6 +155,40 @@ class Graph:
         t, h, v, c = x.shape
         w = np.asarray(w).reshape(-1, c, t, h, v).transpose(0, 2, 3, 4, 1).reshape(len(w), -1)
         return self.reshape(x, (1, 1, 1, x.size)), w
+
+    def upconv(self, x, w, b=None, stride=1, pad=0, extra=0, act="linear"):
+        """Transposed convolution: w [Ci][Co][kt][kh][kw], or with fewer kernel axes, as PyTorch; extra: its
+        output_padding."""
+        w = np.asarray(w, np.float32)
+        w = w.reshape(w.shape[:2] + (1,) * (5 - w.ndim) + w.shape[2:]).swapaxes(0, 1)
+        k, stride, pad, extra = w.shape[2:], triple(stride), triple(pad), triple(extra)
+        if x.shape[3] != w.shape[1]:
+            raise BlobError(f"transposed convolution of {x.shape[3]} channels by weights of {w.shape}")
+        out = tuple((x.shape[i] - 1) * stride[i] - 2 * pad[i] + k[i] + extra[i] for i in range(3))
+        weight = Tensor((1, 1, 1, 1), "weight", data=w)
+        bias = [] if b is None else [self.weight(b)]
+        return self.add("upconv", [x], out + (w.shape[0],), [weight] + bias, (*k, *stride, *pad, 1, 1, 1, 1), act=act)
+
+    def norm(self, x, kind, weight=None, bias=None, eps=1e-5, groups=0, gate=None, gate_act="linear", gate_after=False,
+             act="linear"):
+        """kind: "layer" and "rms" over the channels, "group" over T, H, W and the channels of each group."""
+        weights = [self.weight_or_none(weight), self.weight_or_none(bias)]
+        return self.add("norm", [x] if gate is None else [x, gate], x.shape, weights,
+                        (NORMS.index(kind), groups, ACTS.index(gate_act)), [eps], act, int(gate_after))
+
+    def layer_norm(self, x, weight=None, bias=None, eps=1e-5, act="linear"):
+        return self.norm(x, "layer", weight, bias, eps, act=act)
+
+    def group_norm(self, x, groups, weight=None, bias=None, eps=1e-5, act="linear"):
+        return self.norm(x, "group", weight, bias, eps, groups, act=act)
+
+    def instance_norm(self, x, weight=None, bias=None, eps=1e-5, act="linear"):
+        """Over T, H, W, as InstanceNorm3d; of one frame as InstanceNorm2d, of a signal as InstanceNorm1d."""
+        return self.norm(x, "group", weight, bias, eps, x.shape[3], act=act)
+
+    def rms_norm(self, x, weight=None, eps=1e-5, gate=None, gate_act="silu", gate_after=False, act="linear"):
+        """x is multiplied by gate_act(gate), where there is one, before the norm or after it."""
+        return self.norm(x, "rms", weight, None, eps, 0, gate, gate_act if gate is not None else "linear", gate_after, act)
 
     def affine(self, x, scale, shift, act="linear"):
         return self.add("affine", [x], x.shape, [self.weight(scale), self.weight(shift)], act=act)
@@ -196,6 +241,104 @@ class Graph:
     def reshape(self, x, shape):
         return self.add("reshape", [x], shape)
 
+    def resize(self, x, out, linear=False, act="linear"):
+        """To sizes (T, H, W): nearest, as PyTorch's "nearest", or linear, as its align_corners=False. Its "area" is
+        adaptive_pool(x, "average", out)."""
+        return self.add("resize", [x], tuple(out) + x.shape[3:], p=[linear], act=act)
+
+    def upsample(self, x, factor, act="linear"):
+        """Every sample factor times, along T, H, W."""
+        return self.resize(x, [d * f for d, f in zip(x.shape, triple(factor))], act=act)
+
+    def shift_time(self, x, depth, channels=None, wrap=False):
+        """channels: how many come from the frame after, and how many from the one before; a third by default."""
+        third = x.shape[3] // 3 if channels is None else channels
+        return self.add("shift", [x], x.shape, p=(depth, third), flags=int(wrap))
+
+    def diff(self, x, normalise=False, eps=1e-7, zeros_behind=False):
+        shape = (x.shape[0] - (not zeros_behind),) + x.shape[1:]
+        return self.add("diff", [x], shape, p=[normalise], f=[eps])
+
+    def standardise(self, x, keep_mean=False):
+        return self.add("standard", [x], x.shape, flags=int(keep_mean))
+
+    def attention_mask(self, x, scale=0.5):
+        return self.add("mask", [x], x.shape, f=[scale])
+
+    def matmul(self, x, y, scale=1.0, transposed=False, act="linear"):
+        """Over the last two axes: x y, or with transposed x y'."""
+        return self.add("matmul", [x, y], x.shape[:3] + (y.shape[2 if transposed else 3],), f=[scale], act=act,
+                        flags=int(transposed))
+
+    def attention(self, q, k, v, heads=1, scale=1.0, scores=None, region=None, top=0):
+        """scores: a tensor of regions of q times regions of k; region: its sizes (T, H, W); a region of q sees the top
+        regions of k that score highest."""
+        routed = scores is not None
+        return self.add("attention", [q, k, v, scores] if routed else [q, k, v], q.shape[:3] + v.shape[3:],
+                        p=(heads, top, *region) if routed else [heads], f=[scale])
+
+    def scan(self, x, dt, b, c, a, d=None, states=None, channels=None, steps=None, first=(0, 0, 0, 0), imaginary=None,
+             backward=False, sequences=1, state=None):
+        """A state space layer. a [R][N] or [R][1]; d [channels], or a number for each row of a, or None. Of x, dt, b, c
+        the channels from first on are read: channels of x, steps of dt, states of b and c; by default all. Two times
+        the channels come out where a has an imaginary part. state, of state_of_scan(): the layer goes on from it."""
+        a = np.asarray(a, np.float32)
+        channels = x.shape[3] if channels is None else channels
+        steps = dt.shape[3] if steps is None else steps
+        states = (b.shape[3] if a.shape[1] == 1 else a.shape[1]) if states is None else states
+        parts = 1 if imaginary is None else 2
+        if d is not None:
+            d = np.asarray(d, np.float32).reshape(-1)
+            d = np.repeat(d, channels // len(d))
+        weights = [self.weight(a, (1, 1, *a.shape)), self.weight_or_none(d)]
+        if imaginary is not None:
+            weights.append(self.weight(imaginary, (1, 1, *a.shape)))
+        return self.add("scan" if state is None else "step", [x, dt, b, c], x.shape[:3] + (channels * parts,), weights,
+                        (*first, sequences, states, steps), flags=int(backward), state=state)
+
+    def scan_state(self, channels, states, imaginary=False):
+        return self.state((1, 2 if imaginary else 1, channels, states))
+
+    def causal(self, x, w, b=None, state=None, act="linear"):
+        """Depthwise convolution along T over frames up to this one: w [C][taps], as PyTorch's [C][1][taps]."""
+        w = np.asarray(w, np.float32).reshape(x.shape[3], -1)
+        state = state or self.state((w.shape[1] - 1,) + x.shape[1:])
+        return self.add("causal", [x], x.shape, [self.weight(w.T), self.weight_or_none(b)], [w.shape[1]], act=act, state=state)
+
+    def ema(self, x, rate, eps, bound=0.0, dt=None, deviation_before=False, begins=(0.0, 0.0), act="linear"):
+        """rate: how much of a new frame goes in, one number or one per channel, times dt where that is given. begins:
+        mean and square before the first frame."""
+        start = np.broadcast_to(np.reshape(begins, (2, 1, 1, 1)), (2,) + x.shape[1:])
+        state = self.state((2,) + x.shape[1:], start if np.any(start) else None)
+        return self.add("ema", [x] if dt is None else [x, dt], x.shape, [self.weight(np.broadcast_to(rate, x.shape[3:]))],
+                        f=[eps, bound], act=act, flags=int(deviation_before), state=state)
+
+    def codebook(self, x, codes, scale=1.0):
+        return self.add("codebook", [x], x.shape, [self.weight(codes)], f=[scale])
+
+    def nmf(self, x, steps=4, eps=1e-6):
+        return self.add("nmf", [x], x.shape, p=[steps], f=[eps])
+
+    def rfft(self, x, scale=1.0):
+        """Over all positions, for each channel: [1][1][n / 2 + 1][2 C], real parts first."""
+        n = x.shape[0] * x.shape[1] * x.shape[2]
+        return self.add("fft", [x], (1, 1, n // 2 + 1, 2 * x.shape[3]), f=[scale])
+
+    def irfft(self, x, out, scale=1.0):
+        """Back, to sizes (T, H, W)."""
+        return self.add("fft", [x], tuple(out) + (x.shape[3] // 2,), p=[1], f=[scale])
+
+    def cumsum(self, x, axis):
+        return self.add("cumsum", [x], x.shape, p=[axis])
+
+    def combine_maps(self, still, moving, w_still, b_still, w_moving, b_moving, alpha, beta):
+        """rFaceNet's feature combiner: alpha times a 1x1x1 convolution of still [1][H'][W'][C'], brought to the size of
+        moving and repeated over time, plus beta times one of moving. The factors go into the weights."""
+        still = self.conv(still, alpha * np.asarray(w_still), alpha * np.asarray(b_still))
+        if still.shape[1:3] != moving.shape[1:3]:
+            still = self.resize(still, (1, *moving.shape[1:3]))
+        return self.binary("add", self.conv(moving, beta * np.asarray(w_moving), beta * np.asarray(b_moving)), still)
+
     # ---- making it smaller ----
 
     def users(self, tensor):
@@ -213,7 +356,7 @@ class Graph:
 
         for layer in list(self.layers):
             before = alone(layer.ins[0])
-            if layer.op == "affine" and before and before.op in ("conv", "depthwise") and len(before.ins) == 1:
+            if layer.op == "affine" and before and before.op in ("conv", "depthwise", "upconv") and len(before.ins) == 1:
                 fold_affine(before, *(w.data.reshape(-1).astype(np.float64) for w in layer.weights))
             elif layer.op == "binary" and layer.p[0] == 0 and len(layer.ins) == 2 and layer.ins[0] is not layer.ins[1]:
                 before = self._residual(layer, made, alone)
@@ -221,7 +364,7 @@ class Graph:
                     continue
             elif not (layer.op == "act" and before and before.op in ACTIVATED):
                 continue
-            before.out, before.act = layer.out, layer.act
+            before.out[0], before.act = layer.out[0], layer.act
             made[layer.out[0]] = before
             self.layers.remove(layer)
 
@@ -301,7 +444,7 @@ class Graph:
             number(t)
         records = b""
         for layer in self.layers:
-            packed = pack_conv(layer, weights) if layer.op == "conv" else layer.weights
+            packed = pack_conv(layer, weights) if layer.op in PACKED else layer.weights
             ids = [[number(t) for t in part] + [ABSENT] * (n - len(part)) for part, n in
                    ((layer.ins, 4), (layer.out, 2), (packed, 4))]
             records += struct.pack("<HHI10I16i4f", OPS[layer.op], ACTS.index(layer.act), layer.flags, *ids[0], *ids[1], *ids[2],
@@ -344,7 +487,7 @@ class Graph:
 def fold_affine(layer, scale, shift):
     """Moves y * scale + shift per channel into the weights of the convolution that makes y."""
     w, bias = layer.weights[0], layer.weights[1].data.reshape(-1) if len(layer.weights) > 1 else 0.0
-    if layer.op == "conv":
+    if layer.op in PACKED:
         data = w.data * scale.reshape(-1, 1, 1, 1, 1)
     else:
         data = (w.data.reshape(-1, len(scale)) * scale).reshape(w.shape)
@@ -353,7 +496,7 @@ def fold_affine(layer, scale, shift):
 
 def pack_conv(layer, kind):
     """A convolution's weight tensors as the header wants them."""
-    w, groups = layer.weights[0].data, layer.p[12]
+    w, groups = layer.weights[0].data, layer.p[12]  # [Co][Ci / groups][kt][kh][kw]
     co, ci = w.shape[:2]
     each, blocks = co // groups, -(-(co // groups) // BLOCK)
     scale = []
