@@ -118,6 +118,75 @@ def volume(g):
 
 
 @model
+def up(g):
+    """Transposed convolution, resizing, norms."""
+    x = g.input((2, 4, 5, 4))
+    x = g.upconv(x, normal(4, 6, 1, 4, 4), normal(6), (1, 2, 2), (0, 1, 1), act="elu")
+    x = g.group_norm(x, 3, normal(6), normal(6), act="relu")
+    x = g.resize(x, (3, 5, 6), True)
+    x = g.upsample(g.instance_norm(x), (1, 2, 1))
+    g.output(g.layer_norm(x, normal(6), normal(6)))
+    g.output(g.rms_norm(x, normal(6), gate=x, gate_after=True))
+
+
+@model
+def attention(g):
+    x = g.input((1, 1, 8, 12))
+    q, k, v = (g.dense(x, normal(8, 12), normal(8)) for _ in range(3))
+    g.output(g.attention(q, k, v, 2, 0.5))
+    clip = g.input((2, 4, 4, 4))
+    region = (1, 2, 2)
+    pooled = g.reshape(g.pool(clip, "avg", region), (1, 1, 8, 4))
+    scores = g.matmul(pooled, pooled, transposed=True)
+    g.output(g.attention(clip, clip, clip, 2, 0.7, scores, region, 3))
+    g.output(g.matmul(scores, pooled, 0.25, act="tanh"))
+
+
+@model
+def scans(g):
+    x, dt = g.input((1, 1, 6, 8)), g.input((1, 1, 6, 8))
+    b, c = g.dense(x, normal(4, 8)), g.dense(x, normal(4, 8))
+    dt = g.act(dt, "softplus")
+    a = -np.abs(normal(8, 4))
+    y = g.scan(x, dt, b, c, a, normal(8))
+    y = g.binary("add", y, g.scan(x, dt, b, c, a, backward=True, sequences=2))
+    g.output(y)
+    g.output(g.scan(x, dt, b, c, -np.abs(normal(8, 1)), imaginary=normal(8, 1)))
+
+
+@model
+def streams(g):
+    """Everything that keeps a state."""
+    x = g.input((1, 1, 1, 6))
+    x = g.ema(x, 0.1, 1e-5, 3.0, begins=(0.0, 1.0))
+    x = g.causal(x, normal(6, 3), normal(6), act="silu")
+    b, c, dt = g.dense(x, normal(4, 6)), g.dense(x, normal(4, 6)), g.dense(x, normal(6, 6), act="softplus")
+    y = g.scan(x, dt, b, c, -np.abs(normal(6, 4)), normal(6), state=g.scan_state(6, 4))
+    g.output(g.dense(y, normal(1, 6)))
+
+
+@model
+def clips(g):
+    """What a clip goes through before and between convolutions."""
+    x = g.input((6, 4, 4, 3))
+    x = g.standardise(g.diff(x, True, zeros_behind=True))
+    x = g.shift_time(x, 3)
+    mask = g.attention_mask(g.conv(x, normal(1, 3, 1, 1), normal(1), act="sigmoid"))
+    x = g.binary("mul", x, mask)
+    g.output(g.nmf(g.act(x, "abs"), 3))
+    g.output(g.shift_time(g.diff(x), 5, 1, True))
+    g.output(g.codebook(x, normal(5), 8.0))
+
+
+@model
+def spectra(g):
+    x = g.input((1, 1, 12, 2))
+    y = g.act(g.rfft(x, 0.5), "sin")
+    g.output(g.cumsum(g.irfft(y, (1, 1, 12)), 2))
+    g.output(g.rfft(g.slice(x, (0, 0, 0, 0), (1, 1, 7, 2))))
+
+
+@model
 def tokens(g):
     """Attention of one head, without an op of its own: what can be said with these."""
     x = g.input((1, 1, 6, 8))
