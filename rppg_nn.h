@@ -92,8 +92,9 @@
                      4  u32 flags, meaning per op
                      8  u32 x 4 input tensors, 24  u32 x 2 output tensors, 32  u32 x 4 weight
                         tensors; 0xffffffff: none
-                    48  s32 x 16 parameters, meaning per op; those without one are 0
+                    48  s32 x 16 parameters, meaning per op
                    112  f32 x 4 parameters, likewise
+                 Parameters and flags without a meaning are 0.
                  Layers run in order. A tensor is written once, before it is read; a state may be
                  read before it is written and then has the value of the run before. Activations
                  may share memory when one is written after the last layer that reads the other, or
@@ -2742,7 +2743,7 @@ static const char *rppg_nn__check_resize(const rppg_nn_layer *l, rppg_nn__need *
   if (!rppg_nn__f32(x) || !rppg_nn__f32(y)) return "type";
   if (!rppg_nn__within(l, 0, 1, 0, 1)) return "kind";
   if (x->d[3] != y->d[3]) return "channels";
-  for (i = 0; i < 3; i++) if (y->d[i] > 1 << 16) return "output size";
+  for (i = 0; i < 3; i++) if (y->d[i] > (int32_t)1 << 16) return "output size";
   need->macs = (l->p[0] ? 8.0 : 1.0) * (double)y->n;
   return NULL;
 }
@@ -3089,7 +3090,7 @@ static const char *rppg_nn__check_attention(const rppg_nn_layer *l, rppg_nn__nee
     if (y->d[i] != q->d[i]) return "output size";
   }
   if (l->in[3]) {
-    if (!rppg_nn__within(l, 2, 5, 1, 1 << 28)) return "region";
+    if (!rppg_nn__within(l, 2, 5, 1, (int32_t)1 << 28)) return "region";
     for (i = 0; i < 3; i++) if (q->d[i] % l->p[2 + i] || k->d[i] % l->p[2 + i]) return "region";
   } else if (!rppg_nn__within(l, 1, 5, 0, 0)) return "region";
   if (l->in[3] && (l->p[1] < 1 || (uint64_t)l->p[1] * (uint64_t)l->p[2] * (uint64_t)l->p[3] * (uint64_t)l->p[4] >
@@ -3236,8 +3237,8 @@ static const char *rppg_nn__check_scan(const rppg_nn_layer *l, rppg_nn__need *ne
   const int64_t used[4] = { d, g, n, n };
   int i, k;
   if (y->d[3] % parts) return "output size";
-  if (n < 1 || n > 1 << 28) return "states";
-  if (g < 1 || g > 1 << 28 || d % g) return "steps";
+  if (n < 1 || n > (int32_t)1 << 28) return "states";
+  if (g < 1 || g > (int32_t)1 << 28 || d % g) return "steps";
   if (!rppg_nn__f32(y)) return "type";
   for (i = 0; i < 4; i++) {
     if (!rppg_nn__f32(l->in[i])) return "type";
@@ -3347,7 +3348,9 @@ static const char *rppg_nn__check_fft(const rppg_nn_layer *l, rppg_nn__need *nee
   n = rppg_nn__fft_of(l, &config);
   if (config.n > RPPG_DSP_FFT_MAX) return "size";
   if (rppg_nn__pixels(bins) != config.n / 2 + 1 || (uint64_t)bins->d[3] != 2 * (uint64_t)n) return "output size";
-  need->prep = RPPG_NN__FFT_ROOM + rppg_dsp_fft_mem_size(&config);
+  need->prep = rppg_dsp_fft_mem_size(&config);
+  if (need->prep == 0) return "size";
+  need->prep += RPPG_NN__FFT_ROOM;
   need->scratch = 2 * ((uint64_t)config.n / 2 + 1) * sizeof(float);
   need->macs = (double)x->n * 8;
   return NULL;
@@ -3422,6 +3425,24 @@ static const rppg_nn__op *rppg_nn__find(int op)
   };
   const int n = (int)(sizeof table / sizeof *table);
   return &table[op > 0 && op < n && table[op].run ? op : 0];
+}
+
+/* What has no meaning is 0, so that a later version can give it one which this reader then refuses. */
+static const char *rppg_nn__check_unused(const rppg_nn_layer *l)
+{
+  static const struct { uint8_t p, f, flags; } used[RPPG_NN__OP_END] = { /* parameters p and f; flags */
+    { 0, 0, 0 }, { 13, 0, 0 } /* conv */, { 12, 0, 0 }, { 13, 0, 0 }, { 0, 0, 0 } /* affine */,
+    { 3, 1, 1 } /* norm */, { 10, 0, 1 }, { 0, 0, 0 }, { 0, 1, 0 } /* softmax */, { 1, 0, 0 },
+    { 1, 0, 0 } /* reduce */, { 1, 0, 0 }, { 8, 0, 0 } /* slice */, { 4, 0, 0 }, { 0, 0, 0 },
+    { 1, 0, 0 } /* resize */, { 2, 0, 1 }, { 1, 1, 0 } /* diff */, { 0, 0, 1 }, { 0, 1, 0 },
+    { 0, 1, 1 } /* matmul */, { 5, 1, 0 }, { 7, 0, 1 } /* scan */, { 0, 1, 0 }, { 7, 0, 0 },
+    { 1, 0, 0 } /* causal */, { 0, 2, 1 }, { 1, 1, 0 } /* nmf */, { 1, 1, 0 }, { 1, 0, 0 }
+  };
+  int i;
+  if (l->flags & ~(uint32_t)used[l->op].flags) return "flags";
+  for (i = used[l->op].p; i < 16; i++) if (l->p[i]) return "unused parameters";
+  for (i = used[l->op].f; i < 4; i++) if (l->f[i] != 0.0f) return "unused parameters";
+  return NULL;
 }
 
 RPPG_DEF const char *rppg_nn_op_name(int op)
@@ -3725,7 +3746,8 @@ static rppg_status rppg_nn__layer(const rppg_nn__blob *b, uint32_t i, rppg_nn_te
   if (count[0] > op->in_max) RPPG__REFUSE("inputs");
   if (count[1] > op->out) RPPG__REFUSE("outputs");
   if (count[2] > op->w_max) RPPG__REFUSE("weights");
-  wrong = op->check(l, need);
+  wrong = rppg_nn__check_unused(l);
+  if (!wrong) wrong = op->check(l, need);
   if (wrong) RPPG__REFUSE(wrong);
 #undef RPPG__REFUSE
   if (need->scratch > UINT64_MAX / 2 || need->prep > UINT64_MAX / 2)
