@@ -2,14 +2,14 @@
 import argparse
 import sys
 
-from . import calibrate, core, evaluate
+from . import calibrate, core, evaluate, pack
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m rppg_tools", description=(
         "Figures of rppg.h. All of them come from the C code itself, which is compiled and called."))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (evaluate, calibrate):
+    for module in (evaluate, calibrate, pack):
         module.add_command(commands)
     args = parser.parse_args(argv)
     try:
