@@ -207,6 +207,7 @@ good() {
 }
 
 good_models() {
+  run embed_model; [ $rc -eq 0 ] && [ "$(tail -n 1 out)" = '0 0 2 0 0 0 0 0 2 0 0 0' ]; ok $? 'embed_model: a model in the program'
   model cnn; model causal; model mixed
   npy in.npy '(1, 5, 6, 1)' 30; run nn_run cnn.rppg in.npy out.npy
   gives out.npy cnn; ok $? 'nn_run: what SciPy computes'

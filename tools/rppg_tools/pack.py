@@ -132,7 +132,8 @@ def add_command(commands):
 
 
 def run(args):
-    source = pathlib.Path(args.model.split(".py:")[0]).name
+    head, script, _ = args.model.partition(".py:")
+    source = pathlib.Path(head).name + (".py" if script else "")
     if args.model.endswith(".rppg"):
         if not args.c:
             raise core.ToolError("a packed model: only to write it as C, with --c NAME")
