@@ -85,7 +85,8 @@
                      1  u8 type: 0 f32, 1 f16, 2 s8, 3 u7 (0..127)
                      2  u16 zero
                      4  u32 x 4 sizes T, H, W, C, each 1..2^28; their product at most 2^28
-                    20  u32 offset in weights, arena or state, a multiple of 64; of an input or
+                    20  u32 offset in weights, arena or state, a multiple of 64; weights and states
+                        lie in the order of their records, none overlapping; of an input or
                         output: its number, from 0, without gaps
                     24  u32 bytes: product of the sizes times the type's bytes
                     28  u32 of a state: 1 + number of the f32 weight tensor that it begins as, or 0
@@ -99,8 +100,9 @@
                      4  u32 flags, meaning per op
                      8  u32 x 4 input tensors, 24  u32 x 2 output tensors, 32  u32 x 4 weight
                         tensors; 0xffffffff: none
-                    48  s32 x 16 parameters, meaning per op; those without one are 0
+                    48  s32 x 16 parameters, meaning per op
                    112  f32 x 4 parameters, likewise
+                 Parameters and flags without a meaning are 0.
                  Layers run in order. A tensor is written once, before it is read; a state may be
                  read before it is written and then has the value of the run before. Activations
                  may share memory when one is written after the last layer that reads the other, or
@@ -108,7 +110,7 @@
                  The ops and their parameters stand at rppg_nn_op below.
 
      Chunks      u32 tag, u32 bytes n, then n bytes, then zeros up to a multiple of 4. Unknown tags
-                 are skipped.
+                 are skipped; of those below there is at most one each. Numbers are finite.
                  "SPEC" the input and the task, 64 bytes: see rppg_nn_spec
                  "BPMS" f32 x classes: the rate of each class, instead of SPEC's first and step
                  "CAMR" the camera that the model was trained for, UTF-8
@@ -333,7 +335,8 @@ typedef struct rppg_nn_model {
    size  in  of them
 
    Returns 0 for a blob that rppg_nn_open refuses on its header, tensors or layers; open says why.
-   Depends on the instruction set, so ask on the machine that runs. Cost: O(size of records). */
+   Depends on the instruction set and on where the blob lies (weights at an odd address are copied),
+   so ask on the machine that runs, with the address that open gets. Cost: O(size). */
 RPPG_DEF size_t rppg_nn_mem_size(const void *blob, size_t size);
 
 /* What a blob says of its task, its first input and its first output, without memory for it.
@@ -353,9 +356,10 @@ RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_sp
    error  out  where and why, or NULL
 
    Returns RPPG_OK; RPPG_ERR_ARG for NULL; RPPG_ERR_SPACE for too small a block;
-   RPPG_ERR_UNSUPPORTED for another major version or an op, type or activation that is not known;
-   RPPG_ERR_DATA for everything else that is wrong with the blob.
-   The state is that of rppg_nn_reset. Cost: O(size) for checksum and finiteness of the weights.  */
+   RPPG_ERR_UNSUPPORTED for another major version or an op, type, activation, task, source or norm
+   that is not known; RPPG_ERR_DATA for everything else that is wrong with the blob.
+   The state is that of rppg_nn_reset. Cost: O(size) for checksum and finiteness of the weights, and
+   O(layers * tensors) for who lies where when.                                                   */
 RPPG_DEF rppg_status rppg_nn_open(rppg_nn_model *m, const void *blob, size_t size, void *mem,
                                   size_t mem_size, rppg_nn_error *error);
 
@@ -2575,7 +2579,7 @@ static const char *rppg_nn__check_slice(const rppg_nn_layer *l, rppg_nn__need *n
   if (!rppg_nn__f32(l->in[0]) || !rppg_nn__f32(l->out[0])) return "type";
   for (i = 0; i < 4; i++) {
     if (l->p[i] < 0 || l->p[i] >= l->in[0]->d[i]) return "start";
-    if (l->p[4 + i] < 1 || l->p[4 + i] > ((int32_t)1 << 28)) return "step";
+    if (l->p[4 + i] < 1 || l->p[4 + i] > l->in[0]->d[i]) return "step";
     if (l->p[i] + (int64_t)(l->out[0]->d[i] - 1) * l->p[4 + i] >= l->in[0]->d[i])
       return "output size";
   }
@@ -2946,7 +2950,7 @@ static const char *rppg_nn__check_resize(const rppg_nn_layer *l, rppg_nn__need *
   if (!rppg_nn__f32(x) || !rppg_nn__f32(y)) return "type";
   if (!rppg_nn__within(l, 0, 1, 0, 1)) return "kind";
   if (x->d[3] != y->d[3]) return "channels";
-  for (i = 0; i < 3; i++) if (y->d[i] > 1 << 16) return "output size";
+  for (i = 0; i < 3; i++) if (y->d[i] > (int32_t)1 << 16) return "output size";
   need->macs = (l->p[0] ? 8.0 : 1.0) * (double)y->n;
   return NULL;
 }
@@ -3307,7 +3311,7 @@ static const char *rppg_nn__check_attention(const rppg_nn_layer *l, rppg_nn__nee
     if (y->d[i] != q->d[i]) return "output size";
   }
   if (l->in[3]) {
-    if (!rppg_nn__within(l, 2, 5, 1, 1 << 28)) return "region";
+    if (!rppg_nn__within(l, 2, 5, 1, (int32_t)1 << 28)) return "region";
     for (i = 0; i < 3; i++) if (q->d[i] % l->p[2 + i] || k->d[i] % l->p[2 + i]) return "region";
   } else if (!rppg_nn__within(l, 1, 5, 0, 0)) return "region";
   if (l->in[3] && (l->p[1] < 1 ||
@@ -3465,8 +3469,8 @@ static const char *rppg_nn__check_scan(const rppg_nn_layer *l, rppg_nn__need *ne
   const int64_t used[4] = { d, g, n, n };
   int i, k;
   if (y->d[3] % parts) return "output size";
-  if (n < 1 || n > 1 << 28) return "states";
-  if (g < 1 || g > 1 << 28 || d % g) return "steps";
+  if (n < 1 || n > (int32_t)1 << 28) return "states";
+  if (g < 1 || g > (int32_t)1 << 28 || d % g) return "steps";
   if (!rppg_nn__f32(y)) return "type";
   for (i = 0; i < 4; i++) {
     if (!rppg_nn__f32(l->in[i])) return "type";
@@ -3660,6 +3664,24 @@ static const rppg_nn__op *rppg_nn__find(int op)
   };
   const int n = (int)(sizeof table / sizeof *table);
   return &table[op > 0 && op < n && table[op].run ? op : 0];
+}
+
+/* What has no meaning is 0, so that a later version can give it one which this reader then refuses. */
+static const char *rppg_nn__check_unused(const rppg_nn_layer *l)
+{
+  static const struct { uint8_t p, f, flags; } used[RPPG_NN__OP_END] = { /* parameters p and f; flags */
+    { 0, 0, 0 }, { 13, 0, 0 } /* conv */, { 12, 0, 0 }, { 13, 0, 0 }, { 0, 0, 0 } /* affine */,
+    { 3, 1, 1 } /* norm */, { 10, 0, 1 }, { 0, 0, 0 }, { 0, 1, 0 } /* softmax */, { 1, 0, 0 },
+    { 1, 0, 0 } /* reduce */, { 1, 0, 0 }, { 8, 0, 0 } /* slice */, { 4, 0, 0 }, { 0, 0, 0 },
+    { 1, 0, 0 } /* resize */, { 2, 0, 1 }, { 1, 1, 0 } /* diff */, { 0, 0, 1 }, { 0, 1, 0 },
+    { 0, 1, 1 } /* matmul */, { 5, 1, 0 }, { 7, 0, 1 } /* scan */, { 0, 1, 0 }, { 7, 0, 0 },
+    { 1, 0, 0 } /* causal */, { 0, 2, 1 }, { 1, 1, 0 } /* nmf */, { 1, 1, 0 }, { 1, 0, 0 }
+  };
+  int i;
+  if (l->flags & ~(uint32_t)used[l->op].flags) return "flags";
+  for (i = used[l->op].p; i < 16; i++) if (l->p[i]) return "unused parameters";
+  for (i = used[l->op].f; i < 4; i++) if (l->f[i] != 0.0f) return "unused parameters";
+  return NULL;
 }
 
 RPPG_DEF const char *rppg_nn_op_name(int op)
@@ -3873,33 +3895,38 @@ static rppg_status rppg_nn__tensor(const rppg_nn__blob *b, uint32_t i, rppg_nn_t
 
 /* Tensors one by one, and among each other: weights and states lie in the order of their records
    without overlapping; inputs and outputs are numbered without gaps; states begin as f32 weights of
-   their size. */
-static rppg_status rppg_nn__check_tensors(const rppg_nn__blob *b, rppg_nn_error *e)
+   their size. They are decoded into tensors, unless that is NULL. */
+static rppg_status rppg_nn__check_tensors(const rppg_nn__blob *b, rppg_nn_tensor *tensors,
+                                          rppg_nn_error *e)
 {
   uint64_t end[2] = { 0, 0 };
   uint32_t seen[2] = { 0, 0 }, i;
-  rppg_nn_tensor t, w;
+  rppg_nn_tensor room, first;
   for (i = 0; i < b->n_tensors; i++) {
-    rppg_status status = rppg_nn__tensor(b, i, &t, e);
+    rppg_nn_tensor *t = tensors ? &tensors[i] : &room;
+    rppg_status status = rppg_nn__tensor(b, i, t, e);
     if (status != RPPG_OK) return status;
-    if (t.kind == RPPG_NN_WEIGHT || t.kind == RPPG_NN_STATE) {
-      uint64_t *at = &end[t.kind == RPPG_NN_STATE];
-      if (t.offset < *at)
+    if (t->kind == RPPG_NN_WEIGHT || t->kind == RPPG_NN_STATE) {
+      uint64_t *at = &end[t->kind == RPPG_NN_STATE];
+      if (t->offset < *at)
         return rppg_nn__wrong(e, RPPG_ERR_DATA, "tensors overlap", "offset", -1, (int)i);
-      *at = t.offset + (uint64_t)t.n * rppg_nn__bytes_of(t.type);
-    } else if (t.kind >= RPPG_NN_INPUT) {
-      uint32_t *of = &seen[t.kind == RPPG_NN_OUTPUT];
-      if (*of >> t.offset & 1)
+      *at = t->offset + (uint64_t)t->n * rppg_nn__bytes_of(t->type);
+    } else if (t->kind >= RPPG_NN_INPUT) {
+      uint32_t *of = &seen[t->kind == RPPG_NN_OUTPUT];
+      if (*of >> t->offset & 1)
         return rppg_nn__wrong(e, RPPG_ERR_DATA, "a number used twice", "number", -1, (int)i);
-      *of |= 1u << t.offset;
+      *of |= (uint32_t)1 << t->offset;
     }
-    if (t.begins) {
-      status = rppg_nn__tensor(b, t.begins - 1, &w, e);
-      if (status != RPPG_OK) return status;
-      if (w.kind != RPPG_NN_WEIGHT || w.type != RPPG_NN_F32 || w.n != t.n)
-        return rppg_nn__wrong(e, RPPG_ERR_DATA, "a tensor's record is wrong", "beginning", -1,
-                              (int)i);
-    }
+  }
+  for (i = 0; i < b->n_tensors; i++) {
+    const rppg_nn_tensor *t = tensors ? &tensors[i] : &room, *w = &first;
+    if (!tensors) (void)rppg_nn__tensor(b, i, &room, e); /* it was right above */
+    if (!t->begins) continue;
+    if (tensors) w = &tensors[t->begins - 1];
+    else (void)rppg_nn__tensor(b, t->begins - 1, &first, e);
+    if (w->kind != RPPG_NN_WEIGHT || w->type != RPPG_NN_F32 || w->n != t->n)
+      return rppg_nn__wrong(e, RPPG_ERR_DATA, "a tensor's record is wrong", "beginning", -1,
+                            (int)i);
   }
   if (!seen[0] || (seen[0] & (seen[0] + 1)))
     return rppg_nn__wrong(e, RPPG_ERR_DATA, "numbers with a gap, or none", "inputs", -1, -1);
@@ -3958,9 +3985,15 @@ static rppg_status rppg_nn__layer(const rppg_nn__blob *b, uint32_t i, rppg_nn_te
   if (count[0] > op->in_max) RPPG__REFUSE("inputs");
   if (count[1] > op->out) RPPG__REFUSE("outputs");
   if (count[2] > op->w_max) RPPG__REFUSE("weights");
-  wrong = op->check(l, need);
+  wrong = rppg_nn__check_unused(l);
+  if (!wrong) wrong = op->check(l, need);
   if (wrong) RPPG__REFUSE(wrong);
 #undef RPPG__REFUSE
+  if (need->scratch > UINT64_MAX / 2 || need->prep > UINT64_MAX / 2)
+    return rppg_nn__wrong(e, RPPG_ERR_SPACE, "larger than an address space", "", (int)i, -1);
+  /* In whole lines, so that the block's size does not depend on the order of its parts. */
+  need->scratch = (need->scratch + RPPG__ALIGN - 1) & ~(uint64_t)(RPPG__ALIGN - 1);
+  need->prep = (need->prep + RPPG__ALIGN - 1) & ~(uint64_t)(RPPG__ALIGN - 1);
   return RPPG_OK;
 }
 
@@ -3996,7 +4029,7 @@ static rppg_status rppg_nn__survey(rppg_nn__blob *b, const void *blob, size_t si
   uint64_t prep = 0;
   uint32_t i;
   rppg_status status = rppg_nn__header(b, blob, size, e);
-  if (status == RPPG_OK) status = rppg_nn__check_tensors(b, e);
+  if (status == RPPG_OK) status = rppg_nn__check_tensors(b, NULL, e);
   if (status != RPPG_OK) return status;
   *scratch = 0;
   rppg__arena_begin(&count, NULL, 0);
@@ -4004,11 +4037,13 @@ static rppg_status rppg_nn__survey(rppg_nn__blob *b, const void *blob, size_t si
     status = rppg_nn__layer(b, i, NULL, room, &l, &need, e);
     if (status != RPPG_OK) return status;
     if (need.scratch > *scratch) *scratch = need.scratch;
-    prep += (need.prep + RPPG__ALIGN - 1) / RPPG__ALIGN * RPPG__ALIGN;
+    if (need.prep >> 50)
+      return rppg_nn__wrong(e, RPPG_ERR_SPACE, "larger than an address space", "", (int)i, -1);
+    prep += need.prep; /* in whole lines; 2^12 layers: below 2^63 */
   }
   rppg_nn__lay_out(&layout, b, *scratch, &count);
   if ((uint64_t)(size_t)prep != prep) count.failed = 1;
-  rppg__take(&count, (size_t)prep, 1); /* last, as rppg_nn_open does */
+  else rppg__take(&count, (size_t)prep, 1); /* last, as rppg_nn_open does */
   *bytes = rppg__arena_size(&count);
   return *bytes ? RPPG_OK
                 : rppg_nn__wrong(e, RPPG_ERR_SPACE, "larger than an address space", "", -1, -1);
@@ -4064,7 +4099,6 @@ static rppg_status rppg_nn__place(const rppg_nn__blob *b, const rppg_nn__layout 
   uint32_t i;
   for (i = 0; i < b->n_tensors; i++) {
     rppg_nn_tensor *t = &a->tensors[i];
-    (void)rppg_nn__tensor(b, i, t, e); /* rppg_nn__check_tensors has seen it */
     if (t->kind == RPPG_NN_ACTIVATION) t->data = a->arena + t->offset;
     else if (t->kind == RPPG_NN_STATE) t->data = a->state + t->offset;
     else if (t->kind == RPPG_NN_WEIGHT) {
@@ -4141,22 +4175,52 @@ static rppg_status rppg_nn__check_order(const rppg_nn__blob *b, const rppg_nn__l
   return RPPG_OK;
 }
 
-/* Reads the chunks; only their sizes can be wrong. */
+/* The specification's numbers; which of its words are floats is said in rppg_nn_spec. */
+static rppg_status rppg_nn__read_spec(const uint8_t *p, uint32_t n, rppg_nn_spec *s,
+                                      rppg_nn_error *e)
+{
+  uint32_t words[16] = { 0 }, i;
+  for (i = 0; i < 16 && 4 * i + 4 <= n; i++) words[i] = rppg_nn__u32(p + 4 * i);
+  memcpy(s, words, sizeof words); /* rppg_nn_spec is 16 words */
+#define RPPG__UNKNOWN(field)                                                                       \
+    return rppg_nn__wrong(e, RPPG_ERR_UNSUPPORTED, "SPEC: an unknown value", field, -1, -1)
+  if (s->task > RPPG_NN_TASK_RATE) RPPG__UNKNOWN("task");
+  if (s->source > RPPG_NN_PATCHES) RPPG__UNKNOWN("source");
+  if (s->norm > RPPG_NN_NORM_DIFF_STANDARD) RPPG__UNKNOWN("norm");
+#undef RPPG__UNKNOWN
+  if (!rppg_nn__finite(s->fps) || !rppg_nn__finite(s->bpm_first) || !rppg_nn__finite(s->bpm_step) ||
+      !rppg_nn__finite(s->margin) || s->fps < 0.0f || s->margin < 0.0f)
+    return rppg_nn__wrong(e, RPPG_ERR_DATA, "SPEC: a number that is none, or below 0", "spec", -1,
+                          -1);
+  return RPPG_OK;
+}
+
 static rppg_status rppg_nn__read_chunks(const rppg_nn__blob *b, rppg_nn_model *m, rppg_nn_error *e)
 {
-  uint32_t at = 0;
+  static const char tag[5][5] = { "SPEC", "CAMR", "NOTE", "BPMS", "NAME" };
+  uint32_t at = 0, seen = 0, i;
+  rppg_status status;
   while (b->chunk_size - at >= 8) {
     const uint8_t *p = b->chunks + at;
     const uint32_t n = rppg_nn__u32(p + 4), room = b->chunk_size - at - 8;
-    uint32_t i;
+    int k = 0;
     if (n > room) return rppg_nn__wrong(e, RPPG_ERR_DATA, "a chunk does not fit", "chunks", -1, -1);
-    if (memcmp(p, "SPEC", 4) == 0) {
-      uint32_t words[16] = { 0 };
-      for (i = 0; i < 16 && 4 * i + 4 <= n; i++) words[i] = rppg_nn__u32(p + 8 + 4 * i);
-      memcpy(&m->spec, words, sizeof words); /* rppg_nn_spec is 16 words */
-    } else if (memcmp(p, "CAMR", 4) == 0) { m->camera = (const char *)p + 8; m->camera_n = n; }
-    else if (memcmp(p, "NOTE", 4) == 0) { m->note = (const char *)p + 8; m->note_n = n; }
-    else if (memcmp(p, "BPMS", 4) == 0) { m->classes = p + 8; m->n_classes = n / 4; }
+    while (k < 5 && memcmp(p, tag[k], 4) != 0) k++;
+    if (k < 5 && seen >> k & 1)
+      return rppg_nn__wrong(e, RPPG_ERR_DATA, "a chunk is there twice", tag[k], -1, -1);
+    seen |= (uint32_t)1 << k;
+    if (k == 0) {
+      status = rppg_nn__read_spec(p + 8, n, &m->spec, e);
+      if (status != RPPG_OK) return status;
+    } else if (k == 1) { m->camera = (const char *)p + 8; m->camera_n = n; }
+    else if (k == 2) { m->note = (const char *)p + 8; m->note_n = n; }
+    else if (k == 3) {
+      m->classes = p + 8;
+      m->n_classes = n / 4;
+      for (i = 0; i < n / 4; i++)
+        if (!rppg_nn__finite(rppg_nn__float(p + 8 + 4 * i)))
+          return rppg_nn__wrong(e, RPPG_ERR_DATA, "a rate is not finite", "BPMS", -1, -1);
+    }
     at += 8 + (n > room - room % 4 ? room : (n + 3) / 4 * 4);
   }
   return RPPG_OK;
@@ -4209,13 +4273,18 @@ RPPG_DEF rppg_status rppg_nn_open(rppg_nn_model *m, const void *blob, size_t siz
   if (mem_size < bytes || !rppg_nn__lay_out(&a, &b, scratch, &from))
     return rppg_nn__wrong(e, RPPG_ERR_SPACE, "the memory block is too small", "", -1, -1);
   memset(&model, 0, sizeof model);
-  status = rppg_nn__place(&b, &a, e);
+  /* From here on only what has been copied into the block is believed: every check is made again on
+     the copy, so that not even a blob that somebody changes meanwhile leads astray. */
+  status = rppg_nn__check_tensors(&b, a.tensors, e);
+  if (status == RPPG_OK) status = rppg_nn__place(&b, &a, e);
   if (status == RPPG_OK) status = rppg_nn__read_chunks(&b, &model, e);
   for (i = 0; i < b.n_layers && status == RPPG_OK; i++) {
     status = rppg_nn__layer(&b, i, a.tensors, NULL, &a.layers[i], &need, e);
     if (status != RPPG_OK) break;
     model.macs += need.macs;
     if (need.prep) a.layers[i].prep = rppg__take(&from, (size_t)need.prep, 1);
+    if (need.scratch > scratch || from.failed)
+      status = rppg_nn__wrong(e, RPPG_ERR_DATA, "changed while it was opened", "", (int)i, -1);
   }
   if (status == RPPG_OK) status = rppg_nn__check_order(&b, &a, e);
   if (status == RPPG_OK && from.failed)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Uses synth_face, hr_video and hr_trace as a user would; prints TAP. tests/examples.sh
+# Uses synth_face, hr_video, hr_trace and nn_run as a user would; prints TAP. tests/examples.sh
 . "$(dirname "$0")/tap.sh"
 
 # ---- helpers --------------------------------------------------------------------------------------
@@ -50,6 +50,38 @@ json() {
     while IFS= read -r line; do printf '%s' "$line" | python3 -m json.tool >/dev/null 2>&1 || bad=1; done < <(sed -n '1,5p;$p' out)
   fi
   ok $bad "$1: JSON lines with the documented keys, and a summary"
+}
+
+# gold FILE NAME: the numbers of array NAME in a golden header, one a line.
+gold() { awk -v name="$2" 'index($0, " " name "[]") { on = 1; next } /^}/ { on = 0 } on' "$root/tests/golden/$1" | tr -s ' ,f' '\n' | grep .; }
+# model NAME: writes NAME.rppg, of golden/nn_open.h.
+model() { printf "$(gold nn_open.h "gold_$1" | awk '{ printf "\\%03o", $1 }')" > "$1.rppg"; }
+
+# npy FILE SHAPE COUNT [TYPE [ORDER [VERSION]]]: float32 numbers ((37 i) mod 101 - 50) / 64, or with COUNT FRAMESxN
+# those of golden/nn_open.h's frames; TYPE <f4 or >f4.
+npy() {
+  printf "$(awk -v shape="$2" -v count="$3" -v type="${4:-<f4}" -v order="${5:-False}" -v version="${6:-1}" '
+    function byte(v) { printf "\\%03o", v }
+    function number(x, s, e, m) {
+      s = x < 0; if (s) x = -x
+      if (x) { for (e = 127; x < 1; e--) x *= 2; m = (x - 1) * 8388608 } else e = m = 0
+      b[3] = s * 128 + int(e / 2); b[2] = e % 2 * 128 + int(m / 65536); b[1] = int(m / 256) % 256; b[0] = m % 256
+      for (s = 0; s < 4; s++) byte(b[substr(type, 1, 1) == ">" ? 3 - s : s])
+    }
+    BEGIN {
+      byte(147); printf "NUMPY"; byte(version); byte(0); byte(118); byte(0)
+      if (version > 1) { byte(0); byte(0) }
+      header = "{\047descr\047: \047" type "\047, \047fortran_order\047: " order ", \047shape\047: " shape ", }"
+      printf "%-117s\\n", header
+      n = split(count, parts, "x"); frames = n > 1 ? parts[1] : 1; n = parts[n]
+      for (run = 0; run < frames; run++) for (i = 0; i < n; i++) number(((37 * i + 11 * run) % 101 - 50) / 64)
+    }')" > "$1"
+}
+
+# gives FILE.npy NAME: its numbers are those of golden/nn_open.h, to 1e-4.
+gives() {
+  [ $rc -eq 0 ] && paste <(tail -c +129 "$1" | od -A n -v -t f4 | tr -s ' ' '\n' | grep .) <(gold nn_open.h "gold_$2_out") |
+    awk 'NF != 2 || $1 - $2 > 1e-4 || $2 - $1 > 1e-4 { bad = 1 } END { exit bad || !NR }'
 }
 
 # ---- what must be measured -----------------------------------------------------------------------
@@ -160,6 +192,25 @@ good() {
   ok $? 'a cut-off clip is measured up to the cut, and a line says so'
 }
 
+good_models() {
+  run embed_model; [ $rc -eq 0 ] && [ "$(tail -n 1 out)" = '0 0 2 0 0 0 0 0 2 0 0 0' ]; ok $? 'embed_model: a model in the program'
+  model cnn; model causal; model mixed
+  npy in.npy '(1, 5, 6, 1)' 30; run nn_run cnn.rppg in.npy out.npy
+  gives out.npy cnn; ok $? 'nn_run: what SciPy computes'
+  head -c 128 out.npy | grep -q "'<f4'.*'fortran_order': False, 'shape': (1, 1, 1, 4), }"; ok $? 'nn_run: a NumPy header'
+  run nn_run --repeat 100 cnn.rppg in.npy again.npy
+  [ $rc -eq 0 ] && cmp -s out.npy again.npy && grep -q '^100 runs: least [0-9.]* us, median [0-9.]* us$' out
+  ok $? 'nn_run --repeat: the same, and times'
+  npy short.npy '(5, 6)' 30; run nn_run cnn.rppg short.npy out.npy; gives out.npy cnn; ok $? 'nn_run: axes of size 1 left out'
+  npy big.npy '(5, 6)' 30 '>f4'; run nn_run cnn.rppg big.npy out.npy; gives out.npy cnn; ok $? 'nn_run: big-endian numbers'
+  npy v2.npy '(5, 6)' 30 '<f4' False 2; run nn_run cnn.rppg v2.npy out.npy; gives out.npy cnn; ok $? 'nn_run: version 2 of the format'
+  npy v3.npy '(5, 6)' 30 '<f4' False 3; run nn_run cnn.rppg v3.npy out.npy; gives out.npy cnn; ok $? 'nn_run: version 3 of the format'
+  npy w.npy '(9, 2)' 18; run nn_run mixed.rppg w.npy out.npy; gives out.npy mixed; ok $? 'nn_run: f16 and s8 weights'
+  npy frames.npy '(5, 3)' 5x3; run nn_run causal.rppg frames.npy out.npy; gives out.npy causal; ok $? 'nn_run: frame by frame'
+  grep -q "'shape': (5, 1, 1, 1)" out.npy; ok $? 'nn_run: frames stacked'
+  run nn_run --repeat 3 causal.rppg frames.npy out.npy; gives out.npy causal; ok $? 'nn_run: every repetition begins anew'
+}
+
 # ---- what must be refused, or survived -----------------------------------------------------------
 
 bad() {
@@ -174,7 +225,7 @@ bad() {
   run hr_video --face; usage_error 'hr_video --face without a value'
   run hr_trace; usage_error 'hr_trace without input'
   run hr_trace --no-such-option t.csv; usage_error 'hr_trace --no-such-option'
-  for program in synth_face hr_video hr_trace; do
+  for program in synth_face hr_video hr_trace nn_run; do
     run $program --help; [ $rc -eq 0 ] && grep -q 'usage:' out; ok $? "$program --help"
   done
 
@@ -219,6 +270,40 @@ bad() {
   head -c 100000 /dev/zero | tr '\0' 9 > long.csv; run hr_trace --json long.csv; sane 'hr_trace, one endless number'
 }
 
-[ "$only" = bad ] || good
-[ "$only" = good ] || bad
+bad_models() {
+  model cnn; model causal
+  npy in.npy '(5, 6)' 30; head -c 5000 /dev/urandom > garbage; : > empty
+  run nn_run; usage_error 'nn_run without files'
+  run nn_run cnn.rppg in.npy; usage_error 'nn_run without an output'
+  run nn_run cnn.rppg in.npy out.npy out.npy; usage_error 'nn_run with a file too many'
+  run nn_run --no-such-option cnn.rppg in.npy out.npy; usage_error 'nn_run --no-such-option'
+  for n in 0 -1 x 1x 99999999999; do run nn_run --repeat $n cnn.rppg in.npy out.npy; usage_error "nn_run --repeat $n"; done
+  run nn_run cnn.rppg in.npy out.npy --repeat; usage_error 'nn_run --repeat without a number'
+  head -c 2000 cnn.rppg > cut.rppg; { cat cnn.rppg; echo; } > longer.rppg
+  { head -c 2000 cnn.rppg; printf x; tail -c +2002 cnn.rppg; } > changed.rppg
+  for f in missing empty garbage cut.rppg longer.rppg changed.rppg in.npy .; do
+    run nn_run $f in.npy out.npy; refused 1 "nn_run, model $f"
+  done
+  run nn_run changed.rppg in.npy out.npy; grep -q checksum err; ok $? 'nn_run: a changed byte is named'
+  npy other.npy '(6, 5)' 30; npy more.npy '(2, 5, 6)' 60; npy none.npy '()' 1; npy zero.npy '(0, 5, 6)' 0
+  npy double.npy '(5, 6)' 60 '<f8'; npy object.npy '(5, 6)' 30 '|O'; npy fortran.npy '(5, 6)' 30 '<f4' True
+  npy v9.npy '(5, 6)' 30 '<f4' False 9; npy huge.npy '(4294967295, 4294967295, 8)' 30; npy minus.npy '(-5, -6)' 30
+  npy open.npy '(5, 6' 30; npy many.npy "($(printf '1, %.0s' {1..12})5, 6)" 30
+  head -c 150 in.npy > cut.npy; head -c 60 in.npy > head.npy; head -c 8 in.npy > magic.npy; { cat in.npy; echo; } > tail.npy
+  { head -c 10 in.npy; head -c 118 garbage; tail -c +129 in.npy; } > noise.npy
+  for f in missing empty garbage other.npy more.npy none.npy zero.npy double.npy object.npy fortran.npy v9.npy huge.npy \
+    minus.npy open.npy cut.npy head.npy magic.npy tail.npy noise.npy cnn.rppg .; do
+    run nn_run cnn.rppg $f out.npy; refused 1 "nn_run, input $f"
+  done
+  run nn_run cnn.rppg other.npy out.npy; grep -qF '[6][5], the model wants [1][5][6][1]' err; ok $? 'nn_run: both sizes are named'
+  run nn_run cnn.rppg many.npy out.npy; said_model; ok $? 'nn_run: more axes than a model has'
+  npy frames.npy '(5, 4)' 20; run nn_run causal.rppg frames.npy out.npy; refused 1 'nn_run, frames of another size'
+  run nn_run cnn.rppg in.npy no/such/folder/x.npy; refused 1 'nn_run, an output that cannot be written'
+  if [ -e /dev/full ]; then run nn_run cnn.rppg in.npy /dev/full; refused 1 'nn_run, no room for the output'
+  else skip 'no /dev/full here'; fi
+}
+said_model() { [ $rc -eq 0 ] || { [ $rc -eq 1 ] && [ "$(wc -l < err)" -eq 1 ]; }; }
+
+[ "$only" = bad ] || { good; good_models; }
+[ "$only" = good ] || { bad; bad_models; }
 tap_end

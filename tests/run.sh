@@ -14,6 +14,7 @@
 #   examples  the command-line programs as a user would use them
 #   readme    the programs printed in README.md and in the headers' SYNOPSIS
 #   cmake     a consumer by find_package, add_subdirectory and pkg-config
+#   fuzz      models out of arbitrary bytes, 60 s under sanitizers (10 s unless all is demanded)
 # and, only when named:
 #   golden    the golden vectors, remade with NumPy and SciPy, are the same files (needs pip)
 #   bench     the bench runs and its JSON has the documented keys
@@ -26,7 +27,7 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C
 
-all="host flags asan ubsan qemu wasm compile cxx symbols size examples readme cmake"
+all="host flags asan ubsan qemu wasm compile cxx symbols size examples readme cmake fuzz"
 out=build/test
 results=$out/results
 cores=$(nproc 2>/dev/null || echo 2)
@@ -395,6 +396,21 @@ consumers() {
   grep -q "\"version\": \"$(version)\"" clib.json && grep -q "\"version\": \"$(version)\"" library.json
 }
 version() { sed -n 's/^# *define RPPG_DSP_VERSION_STRING "\(.*\)".*/\1/p' rppg_dsp.h; }
+
+# The seeds are opened and run, then mutated. What it finds stays in build/test/fuzz.
+job_fuzz() {
+  local dir=$out/fuzz seconds=10
+  need clang || return
+  mkdir -p $dir/corpus
+  echo 'int LLVMFuzzerTestOneInput(const unsigned char *p, unsigned long n) { (void)p; (void)n; return 0; }' > $dir/probe.c
+  clang -fsanitize=fuzzer $dir/probe.c -o $dir/probe 2>"$(logfile probe)" || { skip "needs clang's fuzzer runtime"; return; }
+  [ $demand = 0 ] || seconds=60
+  check_here 'build fuzz_nn' clang -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I. \
+    tests/fuzz/fuzz_nn.c -o $dir/fuzz_nn || return
+  check_here 'seeds' $dir/fuzz_nn tests/fuzz/corpus/*
+  check_here "fuzz_nn, $seconds s" $dir/fuzz_nn -max_total_time=$seconds -timeout=20 -max_len=20000 -rss_limit_mb=2048 \
+    -artifact_prefix=$dir/ $dir/corpus tests/fuzz/corpus
+}
 
 # ---- only when named ---------------------------------------------------------------------------
 

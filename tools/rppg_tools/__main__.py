@@ -1,15 +1,15 @@
-"""python -m rppg_tools evaluate|calibrate ..."""
+"""python -m rppg_tools evaluate|calibrate|pack|convert|inspect ..."""
 import argparse
 import sys
 
-from . import calibrate, core, evaluate
+from . import calibrate, convert, core, evaluate, inspect, pack
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m rppg_tools", description=(
-        "Figures of rppg.h. All of them come from the C code itself, which is compiled and called."))
+        "Figures of rppg.h, and models for rppg_nn.h. All figures come from the C code itself, which is compiled and called."))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (evaluate, calibrate):
+    for module in (evaluate, calibrate, pack, convert, inspect):
         module.add_command(commands)
     args = parser.parse_args(argv)
     try:

@@ -18,6 +18,7 @@ SHIM void nn_run(void *p, const float *const *in, float *const *out);
 SHIM void nn_reset(void *p);
 SHIM void nn_info(void *p, double out[6]);
 SHIM size_t nn_layer(void *p, size_t i, char *text, size_t size);
+SHIM void nn_cost(void *p, size_t i, double out[3]);
 SHIM int nn_isa(int isa);
 
 typedef struct nn { rppg_nn_model m; unsigned char *blob; void *mem; size_t mem_size; } nn;
@@ -81,6 +82,17 @@ SHIM size_t nn_layer(void *p, size_t i, char *text, size_t size)
   return (size_t)snprintf(text, size, "%s %ld %ld %ld %ld -> %ld %ld %ld %ld", rppg_nn_op_name(l->op), (long)l->in[0]->d[0],
                           (long)l->in[0]->d[1], (long)l->in[0]->d[2], (long)l->in[0]->d[3], (long)l->out[0]->d[0],
                           (long)l->out[0]->d[1], (long)l->out[0]->d[2], (long)l->out[0]->d[3]);
+}
+
+/* Of layer i: multiply-adds, bytes of scratch, bytes that it prepares from its weights. */
+SHIM void nn_cost(void *p, size_t i, double out[3])
+{
+  const rppg_nn_layer *l = &((nn *)p)->m.layers[i];
+  rppg_nn__need need = { 0, 0, 0.0 };
+  (void)rppg_nn__find(l->op)->check(l, &need); /* it passed when the model was opened */
+  out[0] = need.macs;
+  out[1] = (double)need.scratch;
+  out[2] = (double)need.prep;
 }
 
 /* Forces an instruction set, or the best one for -1; models opened afterwards use it. Which one it is now. */

@@ -16,7 +16,8 @@ def library():
         for name, result, arguments in (
                 ("open", p, [ctypes.c_char_p, size, ctypes.c_char_p, size]), ("close", None, [p]),
                 ("io", size, [p, ctypes.c_int, size, p]), ("run", None, [p, p, p]), ("reset", None, [p]),
-                ("info", None, [p, p]), ("layer", size, [p, size, ctypes.c_char_p, size]), ("isa", ctypes.c_int, [ctypes.c_int])):
+                ("info", None, [p, p]), ("layer", size, [p, size, ctypes.c_char_p, size]), ("cost", None, [p, size, p]),
+                ("isa", ctypes.c_int, [ctypes.c_int])):
             function = getattr(lib, "nn_" + name)
             function.restype, function.argtypes = result, arguments
         _library = lib
@@ -61,6 +62,12 @@ class Model:
         while self.lib.nn_layer(self.handle, i, text, len(text)):
             yield text.value.decode()
             i += 1
+
+    def cost(self, i):
+        """Of layer i: multiply-adds, bytes of scratch, bytes prepared from the weights."""
+        out = np.zeros(3)
+        self.lib.nn_cost(self.handle, i, out.ctypes.data)
+        return out
 
     def __del__(self):
         if getattr(self, "handle", None):
