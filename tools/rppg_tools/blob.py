@@ -19,7 +19,7 @@ MAGIC = b"RPPGNN\x1a\n"
 ABSENT = 0xFFFFFFFF
 BLOCK = 16  # output channels that lie together in packed weights
 OPS = {"conv": 1, "depthwise": 2, "upconv": 3, "affine": 4, "norm": 5, "pool": 6, "act": 7, "softmax": 8, "binary": 9,
-       "reduce": 10, "concat": 11, "slice": 12, "permute": 13, "reshape": 14}
+       "reduce": 10, "concat": 11, "slice": 12, "permute": 13, "reshape": 14, "quant": 32, "dequant": 33, "conv_s8": 34}
 ACTS = ("linear", "relu", "relu6", "elu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "softplus", "exp", "sqrt",
         "abs", "neg", "square")
 KINDS = ("weight", "activation", "state", "input", "output")
@@ -28,7 +28,7 @@ BYTES = {"f32": 4, "f16": 2, "s8": 1, "u7": 1}
 BINARY = ("add", "sub", "mul", "div", "min", "max")
 REDUCE = ("sum", "mean", "max", "min")
 # Inputs in whose place the output may lie, by op: bit i for input i.
-SHARE = {"conv": 2, "affine": 1, "act": 1, "softmax": 1, "binary": 3, "reshape": 1}
+SHARE = {"conv": 2, "affine": 1, "act": 1, "softmax": 1, "binary": 3, "reshape": 1, "conv_s8": 2}
 ACTIVATED = {"conv", "depthwise", "affine", "pool", "act", "binary", "reduce"}  # ops that have an activation
 SPEC = ("task", "source", "frames", "hop", "fps", "layout", "channels", "w", "h", "norm", "bpm_first", "bpm_step", "margin")
 SPEC_FLOATS = {"fps", "bpm_first", "bpm_step", "margin"}
@@ -73,6 +73,16 @@ class Layer:
 
 def triple(v):
     return (v, v, v) if np.isscalar(v) else tuple(int(i) for i in v)
+
+
+def windows(x, w, stride, pad, dilation, groups, out):
+    """Weights with all kernel axes; kernel, stride, padding, dilation as parameters; the output's T, H, W."""
+    w = w.reshape(w.shape[:2] + (1,) * (5 - w.ndim) + w.shape[2:])
+    k, stride, pad, dilation = w.shape[2:], triple(stride), triple(pad), triple(dilation)
+    out = tuple(out or ((x.shape[i] + 2 * pad[i] - dilation[i] * (k[i] - 1) - 1) // stride[i] + 1 for i in range(3)))
+    if x.shape[3] != w.shape[1] * groups or w.shape[0] % groups:
+        raise BlobError(f"convolution of {x.shape[3]} channels by weights of {w.shape} in {groups} groups")
+    return w, (*k, *stride, *pad, *dilation), out
 
 
 def up64(n):
@@ -121,19 +131,14 @@ class Graph:
     def conv(self, x, w, b=None, stride=1, pad=0, dilation=1, groups=1, act="linear", out=None):
         """w [Co][Ci/groups][kt][kh][kw], or with fewer kernel axes: the missing ones come first. pad is before and
         after; out, the sizes (T, H, W) of the output, allows for less or more behind."""
-        w = np.asarray(w, np.float32)
-        w = w.reshape(w.shape[:2] + (1,) * (5 - w.ndim) + w.shape[2:])
-        k, stride, pad, dilation = w.shape[2:], triple(stride), triple(pad), triple(dilation)
-        out = tuple(out or ((x.shape[i] + 2 * pad[i] - dilation[i] * (k[i] - 1) - 1) // stride[i] + 1 for i in range(3)))
-        if x.shape[3] != w.shape[1] * groups or w.shape[0] % groups:
-            raise BlobError(f"convolution of {x.shape[3]} channels by weights of {w.shape} in {groups} groups")
+        w, geometry, out = windows(x, np.asarray(w, np.float32), stride, pad, dilation, groups, out)
         bias = [] if b is None else [self.weight(b)]
         if groups == x.shape[3] == w.shape[0] and groups > 1:
             packed = np.moveaxis(w[:, 0], 0, -1)
             return self.add("depthwise", [x], out + (groups,), [self.weight(packed)] + bias,
-                            (*k, *stride, *pad, *dilation), act=act)
+                            geometry, act=act)
         weight = Tensor((1, 1, 1, 1), "weight", data=w)  # packed when written
-        return self.add("conv", [x], out + (w.shape[0],), [weight] + bias, (*k, *stride, *pad, *dilation, groups), act=act)
+        return self.add("conv", [x], out + (w.shape[0],), [weight] + bias, (*geometry, groups), act=act)
 
     def dense(self, x, w, b=None, act="linear"):
         """w [Co][Ci], over the last axis."""
@@ -195,6 +200,31 @@ class Graph:
 
     def reshape(self, x, shape):
         return self.add("reshape", [x], shape)
+
+    # ---- 8 bits ----
+
+    def add8(self, op, ins, shape, scale, zero, **more):
+        """A layer whose output is u7, of that scale and zero point."""
+        out = self.add(op, ins, shape, **more)
+        out.type, out.scale, out.zero = "u7", float(np.float32(scale)), int(zero)
+        return out
+
+    def quant(self, x, scale, zero):
+        return self.add8("quant", [x], x.shape, scale, zero)
+
+    def dequant(self, x):
+        return self.add("dequant", [x], x.shape)
+
+    def conv_s8(self, x, w, w_scale, b=None, stride=1, pad=0, dilation=1, groups=1, act="linear", out=None, residual=None,
+                scale=None, zero=0):
+        """Integers w [Co][Ci/groups][kt][kh][kw] from -127 to 127, times w_scale [Co]; x u7. scale, zero: of a u7 output;
+        without them it is f32."""
+        w, geometry, out = windows(x, np.asarray(w), stride, pad, dilation, groups, out)
+        weights = [Tensor((1, 1, 1, 1), "weight", "s8", w), None if b is None else self.weight(b), self.weight(w_scale)]
+        ins, shape, p = [x] + ([] if residual is None else [residual]), out + (w.shape[0],), (*geometry, groups)
+        if scale is None:
+            return self.add("conv_s8", ins, shape, weights, p, act=act)
+        return self.add8("conv_s8", ins, shape, scale, zero, weights=weights, p=p, act=act)
 
     # ---- making it smaller ----
 
@@ -301,7 +331,8 @@ class Graph:
             number(t)
         records = b""
         for layer in self.layers:
-            packed = pack_conv(layer, weights) if layer.op == "conv" else layer.weights
+            packed = (pack_conv(layer, weights) if layer.op == "conv" else
+                      pack_conv_s8(layer) if layer.op == "conv_s8" else layer.weights)
             ids = [[number(t) for t in part] + [ABSENT] * (n - len(part)) for part, n in
                    ((layer.ins, 4), (layer.out, 2), (packed, 4))]
             records += struct.pack("<HHI10I16i4f", OPS[layer.op], ACTS.index(layer.act), layer.flags, *ids[0], *ids[1], *ids[2],
@@ -368,3 +399,16 @@ def pack_conv(layer, kind):
     packed = Tensor((1, 1, 1, full.size), "weight", kind, full.reshape(1, 1, 1, -1))
     bias = layer.weights[1:2] or ([None] if scale else [])
     return [packed, *bias, *scale]
+
+
+def pack_conv_s8(layer):
+    """Weight tensors of 8 bits as the header wants them: [groups][blocks][runs][quads][16][4]."""
+    w, groups = layer.weights[0].data, layer.p[12]
+    co, ci, kt, kh, kw = w.shape
+    each, blocks = co // groups, -(-(co // groups) // BLOCK)
+    full = np.zeros((groups, blocks * BLOCK, ci, kt, kh, kw), np.int8)
+    full[:, :each] = w.reshape(groups, each, ci, kt, kh, kw)
+    runs, run = (kt * kh, kw * ci) if layer.p[11] == 1 else (kt * kh * kw, ci)
+    full = full.transpose(0, 1, 3, 4, 5, 2).reshape(groups, blocks, BLOCK, runs, run)
+    full = np.pad(full, [(0, 0)] * 4 + [(0, -run % 4)]).reshape(groups, blocks, BLOCK, runs, -1, 4).transpose(0, 1, 3, 4, 2, 5)
+    return [Tensor((1, 1, 1, full.size), "weight", "s8", np.ascontiguousarray(full)), *layer.weights[1:]]
