@@ -262,6 +262,15 @@ typedef struct rppg_nn_model {
    Depends on the instruction set, so ask on the machine that runs. Cost: O(size of records). */
 RPPG_DEF size_t rppg_nn_mem_size(const void *blob, size_t size);
 
+/* What a blob says of its task, its first input and its first output, without memory for it.
+
+   spec  out  zeros where the blob has none
+   x, y  out  sizes d, elements n; data is NULL. Any of the three may be NULL
+
+   Returns as rppg_nn_open does of header, tensors and layers; outputs are zeros then. */
+RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_spec *spec,
+                                       rppg_nn_tensor *x, rppg_nn_tensor *y);
+
 /* Proves a blob and prepares it for running.
 
    m      out  the model; zeroed when the status is not RPPG_OK
@@ -2692,6 +2701,31 @@ static rppg_status rppg_nn__read_chunks(const rppg_nn__blob *b, rppg_nn_model *m
     at += 8 + (n > room - room % 4 ? room : (n + 3) / 4 * 4);
   }
   return RPPG_OK;
+}
+
+RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_spec *spec,
+                                       rppg_nn_tensor *x, rppg_nn_tensor *y)
+{
+  rppg_nn__blob b;
+  rppg_nn_error e;
+  rppg_nn_model m;
+  rppg_nn_tensor t;
+  uint64_t scratch;
+  size_t bytes;
+  uint32_t i;
+  rppg_status status = rppg_nn__survey(&b, blob, size, &scratch, &bytes, &e);
+  if (spec) memset(spec, 0, sizeof *spec);
+  if (x) memset(x, 0, sizeof *x);
+  if (y) memset(y, 0, sizeof *y);
+  memset(&m, 0, sizeof m);
+  if (status == RPPG_OK) status = rppg_nn__read_chunks(&b, &m, &e);
+  for (i = 0; i < b.n_tensors && status == RPPG_OK; i++) {
+    status = rppg_nn__tensor(&b, i, &t, &e);
+    if (t.offset == 0 && t.kind == RPPG_NN_INPUT && x) *x = t;
+    if (t.offset == 0 && t.kind == RPPG_NN_OUTPUT && y) *y = t;
+  }
+  if (status == RPPG_OK && spec) *spec = m.spec;
+  return status;
 }
 
 RPPG_DEF rppg_status rppg_nn_open(rppg_nn_model *m, const void *blob, size_t size, void *mem,
