@@ -2,7 +2,7 @@
 
    DO THIS
      #define RPPG_IMPLEMENTATION      in exactly one C or C++ file, before
-     #include "rppg.h"                with rppg_dsp.h beside it
+     #include "rppg.h"                with rppg_dsp.h and rppg_nn.h beside it
 
    SYNOPSIS
      #define RPPG_IMPLEMENTATION
@@ -63,6 +63,7 @@
      RPPG_NO_SIMD       off   scalar code only
      RPPG_NO_DISPATCH   off   only the instruction set that the compiler was told to use
      RPPG_NO_LIBM       off   no math.h; square roots by own code (slower, same bits)
+     RPPG_NO_NN         off   no models: rppg_nn.h is not needed
      RPPG_ASSERT(x)     none  what to do about a programmer's error
      RPPG__SELF         "rppg.h", RPPG_DSP__SELF "rppg_dsp.h": the names, if you rename the files
 
@@ -117,6 +118,9 @@
 #define RPPG_H
 
 #include "rppg_dsp.h"
+#ifndef RPPG_NO_NN
+#  include "rppg_nn.h"
+#endif
 
 #define RPPG_VERSION 100 /* major * 10000 + minor * 100 + patch */
 #define RPPG_VERSION_STRING "0.1.0"
@@ -596,6 +600,10 @@ typedef struct rppg_config {
   int auto_cells;          /* 0: off. Cells of the grid for RPPG_FACE_AUTO, 12..1024; then one ROI
                               that is found, and rate_hz is 15 by default */
   double auto_step_s;      /* 1: seconds between two searches, up to 60 */
+  const void *model;       /* NULL: none. A blob of rppg_nn.h that outlives the session: it sets
+                              rate_hz, the layout where it reads ROIs, and the shortest window */
+  size_t model_size;       /* bytes of it */
+  int model_face;          /* 512: widest face box, in pixels, that a model of patches can take */
 } rppg_config;
 
 typedef enum rppg_source { RPPG_SOURCE_FFT = 0, RPPG_SOURCE_MODEL = 1 } rppg_source;
@@ -612,12 +620,13 @@ typedef enum rppg_source { RPPG_SOURCE_FFT = 0, RPPG_SOURCE_MODEL = 1 } rppg_sou
   X(RPPG_FLAG_LOW_FPS, 7, "low_fps")   /* too few frames for bpm_max: the band is cut */           \
   X(RPPG_FLAG_HARMONIC, 8, "harmonic") /* half or double the rate is nearly as likely */           \
   X(RPPG_FLAG_NOISE, 9, "noise")       /* no peak stands out */                                    \
-  X(RPPG_FLAG_BAD_FRAME, 10, "bad_frame") /* frames were refused since the last estimate */
+  X(RPPG_FLAG_BAD_FRAME, 10, "bad_frame") /* frames were refused since the last estimate */        \
+  X(RPPG_FLAG_DISAGREE, 11, "disagree") /* the model and the FFT see different rates */
 typedef enum rppg_flag {
 #define RPPG__X(name, bit, text) name = 1 << bit,
   RPPG__FLAGS(RPPG__X)
 #undef RPPG__X
-  RPPG__FLAG_END = 1 << 11
+  RPPG__FLAG_END = 1 << 12
 } rppg_flag;
 
 typedef struct rppg_result {
@@ -633,6 +642,7 @@ typedef struct rppg_result {
 } rppg_result;
 
 struct rppg_finder;
+struct rppg__reader;
 #define RPPG__EVIDENCE 7 /* terms of the confidence */
 
 /* One face in one stream of frames. Two sessions share nothing. All fields are private. */
@@ -668,6 +678,7 @@ typedef struct rppg_session {
   unsigned flags;                 /* gathered since the last estimate */
   int started, begun, spectrum_ok, agreed;
   struct rppg_finder *finder;     /* with auto_cells, else NULL */
+  struct rppg__reader *reader;    /* with a model, else NULL */
   double trust;                   /* factor of the confidence: 1 without a finder */
   int auto_id;                    /* the person of the last estimate */
   double evidence[RPPG__EVIDENCE]; /* what the last estimate's confidence rests on */
@@ -685,8 +696,9 @@ RPPG_DEF size_t rppg_mem_size(const rppg_config *cfg);
    s    out  the session; it may be copied only together with its block, so: do not
    cfg  in   NULL: defaults
 
-   Returns RPPG_OK; RPPG_ERR_ARG for a field outside its range; RPPG_ERR_SPACE if mem_size is less
-   than rppg_mem_size says. On error s is untouched.                                              */
+   Returns RPPG_OK; RPPG_ERR_ARG for a field outside its range, or a model that the rest of the
+   config does not fit; RPPG_ERR_SPACE if mem_size is less than rppg_mem_size says; an error of
+   rppg_nn_open, which says more. On error s is untouched.                                        */
 RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *mem, size_t mem_size);
 
 /* Takes a frame.
@@ -717,6 +729,9 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
 
 /* The rate of the window that ends with the newest frame. May be called after every frame or now
    and then; only tracked_bpm and the flags of refused frames depend on the calls before.
+
+   With a model, its rate is the answer where it is sharp and agrees with the FFT, or is sharp and
+   the FFT is unsure; else the FFT's is. out->source says which, RPPG_FLAG_DISAGREE that they differ.
 
    Returns RPPG_OK; RPPG_ERR_DATA while the window is shorter than min_window_s (out untouched).
    Exact. Cost: at most 2 signals + 4 FFTs, methods of a window 3 a ROI more, a consensus 4 more.  */
@@ -1125,6 +1140,9 @@ RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out,
 #ifndef RPPG__BEGUN
 #define RPPG__BEGUN
 #include "rppg_dsp.h" /* its implementation, where only its declarations were included so far */
+#ifndef RPPG_NO_NN
+#  include "rppg_nn.h"
+#endif
 
 /* ---- platform: rppg_dsp.h has it ------------------------------------------------------------- */
 
@@ -4026,6 +4044,16 @@ enum { RPPG__VOTERS = 3 };
 
 static double rppg__or(double value, double fallback) { return value == 0.0 ? fallback : value; }
 
+#ifndef RPPG_NO_NN
+static int rppg__model_config(rppg_config *c);
+static rppg_status rppg__model_layout(rppg_session *s, rppg__arena *a);
+static void rppg__model_reset(rppg_session *s);
+static void rppg__model_tick(rppg_session *s);
+static void rppg__model_patch(rppg_session *s, const rppg_frame *frame, const rppg_rect *box);
+static void rppg__model_rate(rppg_session *s, size_t m, size_t lo, size_t hi, double res,
+                             rppg_result *r);
+#endif
+
 /* Replaces zeros by the defaults; 0 if a field is outside its range. */
 static int rppg__config(rppg_config *c, const rppg_config *cfg)
 {
@@ -4034,6 +4062,11 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
   size_t i;
   memset(c, 0, sizeof *c);
   if (cfg) *c = *cfg;
+#ifndef RPPG_NO_NN
+  if (c->model && !rppg__model_config(c)) return 0;
+#else
+  if (c->model) return 0;
+#endif
   c->rate_hz = rppg__or(c->rate_hz, c->auto_cells ? 15.0 : 30.0);
   c->auto_step_s = rppg__or(c->auto_step_s, 1.0);
   if (c->auto_cells && (c->auto_cells < 12 || c->auto_cells > RPPG_AUTO_MAX_CELLS ||
@@ -4127,6 +4160,12 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
     mem = rppg__take(a, size, 1);
     if (mem && rppg_finder_init(s->finder, &s->cfg, mem, size) != RPPG_OK) return RPPG_ERR_ARG;
   }
+#ifndef RPPG_NO_NN
+  if (s->cfg.model) {
+    const rppg_status status = rppg__model_layout(s, a);
+    if (status != RPPG_OK) return status;
+  }
+#endif
   if (a->failed) return RPPG_ERR_SPACE;
   return a->counting ? RPPG_OK : rppg_dsp_fft_init(&s->fft, &fc, fft_mem, fft_size);
 }
@@ -4173,6 +4212,9 @@ static void rppg__restart(rppg_session *s)
   s->started = s->spectrum_ok = 0;
   s->wave_n = 0;
   rppg_smoother_init(&s->smoother, s->cfg.smooth_boxes);
+#ifndef RPPG_NO_NN
+  if (s->reader) rppg__model_reset(s);
+#endif
 }
 
 RPPG_DEF void rppg_reset(rppg_session *s)
@@ -4215,6 +4257,9 @@ static void rppg__grid_sample(rppg_session *s, const float *rgb)
       s->waves[i * s->final + (s->total - (s->n - s->final)) % s->final] = out;
   }
   s->total++;
+#ifndef RPPG_NO_NN
+  if (s->reader) rppg__model_tick(s);
+#endif
 }
 
 /* Averages the line from the last frame's colours to this one's over the cells of the grid: any
@@ -4338,6 +4383,9 @@ static rppg_status rppg__measure(rppg_session *s, const rppg_frame *frame, const
   if (status != RPPG_OK) return status;
   status = rppg__roi_sums(s, frame);
   if (status != RPPG_OK) return status;
+#ifndef RPPG_NO_NN
+  if (s->reader) rppg__model_patch(s, frame, &box);
+#endif
   for (i = 0; i < s->rois; i++) {
     float rgb[3];
     if (rppg_sums_mean(frame, &s->sums[i], rgb) != RPPG_OK) continue;
@@ -4939,6 +4987,344 @@ static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, 
   return p;
 }
 
+/* ---- session: a model's side ----------------------------------------------------------------- */
+
+#ifndef RPPG_NO_NN
+/* What a session keeps for its model. The model runs every hop samples of the grid. Classifiers give a
+   share for each rate, and the shares of the runs inside a window are averaged; waves are
+   laid one behind the other.                                                                     */
+typedef struct rppg__reader {
+  rppg_nn_model nn;
+  size_t frames, hop, width; /* samples of a run; new ones from run to run; floats of a sample */
+  size_t kept;               /* samples in the ring: frames, and one more where differences are taken */
+  size_t taken, fresh;       /* samples since the reset; those since the last run */
+  size_t classes, runs;      /* of votes: columns, rows; or of a wave 0, 0 */
+  size_t ran;                /* runs since the reset */
+  float *ring, *in, *out;    /* [kept][width] patches; [input]; [output] */
+  float *patch;              /* [width] of the newest frame */
+  float *votes;              /* [runs][classes + 1] ring: shares, and when in grid samples */
+  float *wave, *power;       /* [s->n] ring, by grid time; [s->bins] */
+  unsigned char *work;       /* of rppg_patch, for boxes up to cfg.model_face */
+  int has_patch;
+} rppg__reader;
+
+/* What a blob says of itself before it is opened; 0 if it would be refused. */
+static int rppg__model_spec(const rppg_config *c, rppg_nn_spec *spec, size_t *in, size_t *out)
+{
+  rppg_nn_tensor x, y;
+  if (rppg_nn_read_spec(c->model, c->model_size, spec, &x, &y) != RPPG_OK) return 0;
+  *in = x.n;
+  *out = y.n;
+  return spec->frames >= 1 && spec->frames <= 4096 && spec->hop >= 1 && spec->hop <= spec->frames &&
+         spec->w <= RPPG_PATCH_MAX && spec->h <= RPPG_PATCH_MAX && spec->channels <= 4096;
+}
+
+/* Fits the config to the model: its frame rate, its ROIs, a window that holds a run. */
+static int rppg__model_config(rppg_config *c)
+{
+  rppg_nn_spec spec;
+  size_t in, out;
+  double seconds;
+  if (!rppg__model_spec(c, &spec, &in, &out) || c->auto_cells) return 0;
+  if (!(spec.fps >= 10.0f && spec.fps <= 250.0f)) return 0;
+  if (c->rate_hz != 0.0 && c->rate_hz != (double)spec.fps) return 0;
+  c->rate_hz = (double)spec.fps;
+  seconds = (double)spec.frames / c->rate_hz;
+  if (c->window_s == 0.0 && seconds > 10.0) c->window_s = seconds;
+  if (c->window_s != 0.0 && c->window_s < seconds) return 0;
+  if (!c->model_face) c->model_face = 512;
+  if (c->model_face < 16 || c->model_face > 8192) return 0;
+  if (spec.source == RPPG_NN_SIGNALS) {
+    if (!c->parts && spec.layout) c->layout = (int)spec.layout;
+    return spec.norm == RPPG_NN_NORM_NONE || spec.norm == RPPG_NN_NORM_UNIT ||
+           spec.norm == RPPG_NN_NORM_RANGE || spec.norm == RPPG_NN_NORM_STANDARD;
+  }
+  return spec.source == RPPG_NN_PATCHES && spec.w >= 1 && spec.h >= 1 &&
+         spec.norm <= RPPG_NN_NORM_DIFF_STANDARD &&
+         spec.channels == (spec.norm == RPPG_NN_NORM_DIFF_STANDARD ? 6u : 3u) &&
+         spec.margin >= 0.0f && spec.margin <= 4.0f;
+}
+
+/* The model and its buffers in the session's block. */
+static rppg_status rppg__model_layout(rppg_session *s, rppg__arena *a)
+{
+  const rppg_rect widest = { 0, 0, s->cfg.model_face, s->cfg.model_face };
+  const size_t nn_size = rppg_nn_mem_size(s->cfg.model, s->cfg.model_size);
+  rppg__reader q, *r;
+  rppg_nn_spec spec;
+  size_t in, out, want;
+  void *nn_mem;
+  memset(&q, 0, sizeof q);
+  if (!nn_size || !rppg__model_spec(&s->cfg, &spec, &in, &out)) return RPPG_ERR_DATA;
+  q.frames = spec.frames;
+  q.hop = spec.hop;
+  if (spec.source == RPPG_NN_SIGNALS) {
+    if (spec.channels != s->channels) return RPPG_ERR_ARG; /* other ROIs than the model's */
+    want = q.frames * s->channels;
+  } else {
+    q.width = (size_t)spec.w * spec.h * 3;
+    q.kept = q.frames + (spec.norm >= RPPG_NN_NORM_DIFF);
+    want = q.frames * (size_t)spec.w * spec.h * spec.channels;
+  }
+  if (in != want || q.frames > s->n) return RPPG_ERR_DATA;
+  switch (spec.task) {
+  case RPPG_NN_TASK_CLASSES: q.classes = out; break;
+  case RPPG_NN_TASK_RATE: q.classes = 1; if (out != 1) return RPPG_ERR_DATA; break;
+  case RPPG_NN_TASK_WAVE: case RPPG_NN_TASK_SLOPE: if (out != q.frames) return RPPG_ERR_DATA; break;
+  default: return RPPG_ERR_DATA;
+  }
+  q.runs = q.classes ? s->n / q.hop + 1 : 0;
+  r = (rppg__reader *)rppg__take(a, 1, sizeof *r);
+  nn_mem = rppg__take(a, nn_size, 1);
+  q.ring = (float *)rppg__take(a, q.kept * q.width, sizeof(float));
+  q.in = (float *)rppg__take(a, in, sizeof(float));
+  q.out = (float *)rppg__take(a, out, sizeof(float));
+  q.patch = (float *)rppg__take(a, q.width, sizeof(float));
+  q.votes = (float *)rppg__take(a, q.runs * (q.classes + 1), sizeof(float));
+  q.wave = (float *)rppg__take(a, q.classes ? 0 : s->n, sizeof(float));
+  q.power = (float *)rppg__take(a, q.classes ? 0 : s->bins, sizeof(float));
+  q.work = (unsigned char *)rppg__take(
+      a, q.width ? rppg_patch_work(&widest, (int)spec.w, (int)spec.h) : 0, 1);
+  if (r == NULL) return RPPG_OK; /* counting, or out of room */
+  if (rppg_nn_open(&q.nn, s->cfg.model, s->cfg.model_size, nn_mem, nn_size, NULL) != RPPG_OK)
+    return RPPG_ERR_DATA;
+  if (q.nn.n_inputs != 1) return RPPG_ERR_DATA;
+  *r = q;
+  s->reader = r;
+  return RPPG_OK;
+}
+
+static void rppg__model_reset(rppg_session *s)
+{
+  rppg__reader *r = s->reader;
+  r->taken = r->fresh = r->ran = 0;
+  r->has_patch = 0;
+  if (r->wave) memset(r->wave, 0, s->n * sizeof *r->wave);
+  rppg_nn_reset(&r->nn);
+}
+
+/* The face box of a frame, enlarged by the model's margin, as the patch that the next sample takes. */
+static void rppg__model_patch(rppg_session *s, const rppg_frame *frame, const rppg_rect *box)
+{
+  rppg__reader *r = s->reader;
+  const rppg_nn_spec *spec = &r->nn.spec;
+  const double margin = spec->margin > 0.0f ? (double)spec->margin : 1.0;
+  rppg_rect b = *box;
+  if (!r->width) return;
+  b.w = (int)((double)box->w * margin + 0.5);
+  b.h = (int)((double)box->h * margin + 0.5);
+  b.x -= (b.w - box->w) / 2;
+  b.y -= (b.h - box->h) / 2;
+  if (b.w > s->cfg.model_face || b.h > s->cfg.model_face) return;
+  if (rppg_patch(frame, &b, (int)spec->w, (int)spec->h, RPPG_PATCH_HWC, r->patch, r->work) ==
+      RPPG_OK)
+    r->has_patch = 1;
+}
+
+/* x - mean over deviation, of n numbers `step` apart in groups of `group`. */
+static void rppg__standardise(float *x, size_t n, size_t group, size_t step, int centre)
+{
+  double mean = 0.0, var = 0.0;
+  size_t i, k;
+  for (i = 0; i < n; i++) for (k = 0; k < group; k++) mean += (double)x[i * step + k];
+  mean /= (double)(n * group);
+  for (i = 0; i < n; i++)
+    for (k = 0; k < group; k++) {
+      const double d = (double)x[i * step + k] - mean;
+      var += d * d;
+    }
+  var = rppg__sqrt(var / (double)(n * group));
+  for (i = 0; i < n; i++)
+    for (k = 0; k < group; k++) {
+      const double d = (double)x[i * step + k] - (centre ? mean : 0.0);
+      x[i * step + k] = var > 0.0 ? (float)(d / var) : 0.0f;
+    }
+}
+
+/* The newest samples of the colours, signal by signal, into the input. */
+static void rppg__model_signals(rppg_session *s)
+{
+  rppg__reader *r = s->reader;
+  size_t c, k;
+  for (c = 0; c < s->channels; c++) {
+    float *x = r->in + c * r->frames, least, most;
+    for (k = 0; k < r->frames; k++)
+      x[k] = s->colours[((s->total - r->frames + k) % s->n) * s->channels + c];
+    least = most = x[0];
+    for (k = 1; k < r->frames; k++) {
+      if (x[k] < least) least = x[k];
+      if (x[k] > most) most = x[k];
+    }
+    for (k = 0; k < r->frames; k++) {
+      if (r->nn.spec.norm == RPPG_NN_NORM_RANGE)
+        x[k] = most > least ? 2.0f * (x[k] - least) / (most - least) - 1.0f : 0.0f;
+      if (r->nn.spec.norm == RPPG_NN_NORM_UNIT) x[k] *= 1.0f / 255;
+    }
+  }
+  if (r->nn.spec.norm == RPPG_NN_NORM_STANDARD)
+    rppg__standardise(r->in, r->frames * s->channels, 1, 1, 1);
+}
+
+/* The newest patches into the input, normalised as the model was trained. */
+static void rppg__model_clip(rppg_session *s)
+{
+  rppg__reader *r = s->reader;
+  const uint32_t norm = r->nn.spec.norm;
+  const size_t pixels = r->width / 3, channels = r->nn.spec.channels, first = r->taken - r->kept,
+               n = r->frames * pixels;
+  size_t k, p, c;
+  for (k = 0; k < r->frames; k++) {
+    const float *now = r->ring + (first + k) % r->kept * r->width;
+    const float *next = r->ring + (first + k + 1) % r->kept * r->width;
+    float *x = r->in + k * pixels * channels;
+    for (p = 0; p < pixels; p++, x += channels)
+      for (c = 0; c < 3; c++) {
+        const float a = now[3 * p + c], b = next[3 * p + c];
+        x[c] = norm >= RPPG_NN_NORM_DIFF   ? (b - a) / (b + a + 1e-7f)
+               : norm == RPPG_NN_NORM_UNIT ? a * (1.0f / 255)
+                                           : a;
+        if (channels == 6) x[3 + c] = a;
+      }
+  }
+  if (norm == RPPG_NN_NORM_STANDARD) rppg__standardise(r->in, n, 3, 3, 1);
+  if (norm == RPPG_NN_NORM_DIFF) rppg__standardise(r->in, n, 3, 3, 0);
+  if (norm == RPPG_NN_NORM_DIFF_STANDARD) {
+    rppg__standardise(r->in, n, 3, 6, 0);
+    rppg__standardise(r->in + 3, n, 3, 6, 1);
+  }
+}
+
+/* Scores to shares: softmax. A row that is no number at all votes for nothing. */
+static void rppg__model_shares(const float *score, size_t n, float *share)
+{
+  float top = score[0];
+  double sum = 0.0;
+  size_t i;
+  for (i = 0; i < n; i++) if (score[i] > top) top = score[i];
+  for (i = 0; i < n; i++) { share[i] = rppg_nn__exp(score[i] - top); sum += (double)share[i]; }
+  for (i = 0; i < n; i++)
+    share[i] = sum > 0.0 && rppg__finite(sum) ? (float)((double)share[i] / sum) : 0.0f;
+}
+
+/* A sample of the grid is complete: gives it to the model, which runs when hop of them are new. */
+static void rppg__model_tick(rppg_session *s)
+{
+  rppg__reader *r = s->reader;
+  const float *in = r->in;
+  float *out = r->out;
+  size_t k;
+  if (r->width) {
+    if (!r->has_patch) return;
+    memcpy(r->ring + r->taken % r->kept * r->width, r->patch, r->width * sizeof *r->ring);
+  }
+  r->taken++;
+  r->fresh++;
+  if (r->taken < (r->width ? r->kept : r->frames) || (r->fresh < r->hop && r->ran)) return;
+  if (r->width) rppg__model_clip(s);
+  else rppg__model_signals(s);
+  rppg_nn_run(&r->nn, &in, &out);
+  if (r->classes) {
+    float *row = r->votes + r->ran % r->runs * (r->classes + 1);
+    if (r->nn.spec.task == RPPG_NN_TASK_RATE) row[0] = out[0];
+    else rppg__model_shares(out, r->classes, row);
+    row[r->classes] = (float)s->total;
+  } else {
+    const size_t new_ones = r->ran ? r->hop : r->frames;
+    for (k = r->frames - new_ones; k < r->frames; k++) {
+      const size_t at = s->total - r->frames + k;
+      float x = rppg__finite((double)out[k]) ? out[k] : 0.0f;
+      if (r->nn.spec.task == RPPG_NN_TASK_SLOPE && at) x += r->wave[(at - 1) % s->n];
+      r->wave[at % s->n] = x;
+    }
+  }
+  r->ran++;
+  r->fresh = 0;
+}
+
+/* The rate that the votes of this window name, the share within 5 bpm of it; 0 without a vote. */
+static double rppg__model_votes(const rppg_session *s, size_t m, double *share)
+{
+  const rppg__reader *r = s->reader;
+  const size_t have = r->ran < r->runs ? r->ran : r->runs;
+  double all = 0.0, best = 0.0, mean = 0.0, most = -1.0;
+  size_t i, k, j, used = 0;
+  *share = 0.0;
+  for (k = 0; k < r->classes; k++) {
+    double near_by = 0.0, weighted = 0.0;
+    const double bpm = (double)rppg_nn_class_bpm(&r->nn, k);
+    for (i = 0; i < have; i++) {
+      const float *row = r->votes + i * (r->classes + 1);
+      if ((double)row[r->classes] + (double)(m - r->frames) + 0.5 < (double)s->total) continue;
+      if (r->nn.spec.task == RPPG_NN_TASK_RATE) { mean += (double)row[0]; used++; continue; }
+      for (j = 0; j < r->classes; j++) {
+        const double other = (double)rppg_nn_class_bpm(&r->nn, j);
+        if (k == 0) all += (double)row[j];
+        if (rppg__abs(other - bpm) <= 5.0) {
+          near_by += (double)row[j];
+          weighted += other * (double)row[j];
+        }
+      }
+    }
+    if (near_by > most) { most = near_by; best = near_by > 0.0 ? weighted / near_by : 0.0; }
+  }
+  if (r->nn.spec.task == RPPG_NN_TASK_RATE) {
+    *share = used ? 0.5 : 0.0; /* a number alone does not say how sure it is */
+    return used ? mean / (double)used : 0.0;
+  }
+  *share = all > 0.0 ? most / all : 0.0;
+  return all > 0.0 ? best : 0.0;
+}
+
+/* The same of a wave: the rate of its highest peak, the share of the band's power at it and its double. */
+static double rppg__model_wave(rppg_session *s, size_t m, size_t lo, size_t hi, double res,
+                               double *share)
+{
+  rppg__reader *r = s->reader;
+  const double bin_hz = s->cfg.rate_hz / (double)s->fft_n;
+  double all, bin;
+  size_t i, top;
+  int doubtful;
+  *share = 0.0;
+  if (r->ran == 0) return 0.0;
+  for (i = 0; i < m; i++) s->scratch[i] = r->wave[(s->total - m + i) % s->n];
+  rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->scratch, m, s->scratch);
+  memcpy(r->power, s->power, s->bins * sizeof *r->power); /* rppg__top looks at power around i */
+  rppg__spectrum_of(s, s->scratch, m, r->power);
+  top = rppg__top(s, r->power, lo, hi, res, -1.0);
+  top = rppg__fundamental(r->power, s->bins, top, lo, res, &doubtful);
+  all = rppg__power_near(r->power, 0.0, (double)hi, lo, hi);
+  if (!(all > 0.0)) return 0.0;
+  bin = rppg_dsp_vertex(r->power, s->bins, top, NULL);
+  *share = (rppg__power_near(r->power, bin, 0.1 / bin_hz, lo, hi) +
+            rppg__power_near(r->power, 2.0 * bin, 0.1 / bin_hz, lo, hi)) / all;
+  if (*share > 1.0) *share = 1.0;
+  return 60.0 * bin * bin_hz;
+}
+
+/* Model and FFT: r holds the FFT's answer. Where both agree, the model's rate, when it is sharp, and more
+   confidence; where they differ, the surer one, and less. */
+static void rppg__model_rate(rppg_session *s, size_t m, size_t lo, size_t hi, double res,
+                             rppg_result *r)
+{
+  double share, bpm;
+  if (m < s->reader->frames) return;
+  bpm = s->reader->classes ? rppg__model_votes(s, m, &share)
+                           : rppg__model_wave(s, m, lo, hi, res, &share);
+  if (!(bpm >= s->cfg.bpm_min && bpm <= s->cfg.bpm_max)) return;
+  if (rppg__abs(bpm - r->hr_bpm) <= 5.0) {
+    if (share >= 0.5) { r->hr_bpm = bpm; r->source = RPPG_SOURCE_MODEL; }
+    r->confidence = 1.0 - (1.0 - r->confidence) * (1.0 - 0.5 * share);
+    return;
+  }
+  r->flags |= RPPG_FLAG_DISAGREE;
+  if (share > 0.6 && r->confidence < 0.5 && !(r->flags & (RPPG_FLAG_STATIC | RPPG_FLAG_FLICKER))) {
+    r->hr_bpm = bpm;
+    r->source = RPPG_SOURCE_MODEL;
+    r->confidence = 0.5 * share * (1.0 - r->confidence);
+  } else r->confidence *= 0.7;
+}
+#endif
+
 /* ---- session: estimate ----------------------------------------------------------------------- */
 
 /* The tracked rate: a Kalman filter on a random walk. A heart's rate wanders by about 1.5 bpm in
@@ -5029,6 +5415,9 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   if (s->cfg.method < RPPG_GREEN && (r.flags & RPPG_FLAG_MOTION)) r.confidence *= 0.7;
   if (r.flags & RPPG_FLAG_STATIC) r.confidence *= 0.1;
   r.confidence *= s->trust;
+#ifndef RPPG_NO_NN
+  if (s->reader) rppg__model_rate(s, m, lo, hi, res, &r);
+#endif
   r.tracked_bpm = rppg__track(s, r.t_s, r.hr_bpm, r.confidence);
   *out = r;
   return RPPG_OK;

@@ -168,8 +168,8 @@ enum { RPPG_NN_MAX_IO = 16 }; /* inputs, and outputs, of a model */
                to f32  y = act((float)S * (s(x) * w2) + bias + (float)(r - z(r)) * s(r))
                to u7   v = (float)S * (s(x) * w2 / s(y)) + (bias / s(y) + (float)z(y))
                            + (float)(r - z(r)) * (s(r) / s(y)); act none, or ReLU: from z(y) on
+   LOOKUP    u7 to u7: y = the lower 7 bits of w0[x], w0 s8 [128]: any activation. in place
    And of those above, u7 to u7:
-   ACT       stored as QUANT(act(DEQUANT(x))).
    BINARY    Addition of an input of the same sizes: v = (float)(x - z(x)) * (s(x) / s(y))
              + (float)(y1 - z(y1)) * (s(y1) / s(y)) + (float)z(y); no act.
    POOL      Maximum: s and z as x. Average of n: v = (float)(sum of (x - z(x)))
@@ -178,7 +178,7 @@ enum { RPPG_NN_MAX_IO = 16 }; /* inputs, and outputs, of a model */
 #define RPPG_NN__OPS(X) \
   X(CONV, 1) X(DEPTHWISE, 2) X(AFFINE, 4) X(POOL, 6) X(ACT, 7) X(SOFTMAX, 8) X(BINARY, 9) \
   X(REDUCE, 10) X(CONCAT, 11) X(SLICE, 12) X(PERMUTE, 13) X(RESHAPE, 14) \
-  X(QUANT, 32) X(DEQUANT, 33) X(CONV_S8, 34)
+  X(QUANT, 32) X(DEQUANT, 33) X(CONV_S8, 34) X(LOOKUP, 35)
 typedef enum rppg_nn_op {
 #define RPPG__X(name, value) RPPG_NN_##name = value,
   RPPG_NN__OPS(RPPG__X)
@@ -287,6 +287,15 @@ typedef struct rppg_nn_model {
    Depends on the instruction set, so ask on the machine that runs. Cost: O(size of records). */
 RPPG_DEF size_t rppg_nn_mem_size(const void *blob, size_t size);
 
+/* What a blob says of its task, its first input and its first output, without memory for it.
+
+   spec  out  zeros where the blob has none
+   x, y  out  sizes d, elements n; data is NULL. Any of the three may be NULL
+
+   Returns as rppg_nn_open does of header, tensors and layers; outputs are zeros then. */
+RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_spec *spec,
+                                       rppg_nn_tensor *x, rppg_nn_tensor *y);
+
 /* Proves a blob and prepares it for running.
 
    m      out  the model; zeroed when the status is not RPPG_OK
@@ -347,23 +356,26 @@ RPPG_DEF const char *rppg_nn_op_name(int op);
 #endif
 enum { RPPG_NN__BLOCK = 16 }; /* output channels that lie together in packed weights */
 #define RPPG_NN__ELEMENTS ((uint32_t)1 << 28) /* of a tensor, at most */
+
+/* Neighbouring outputs along W, 16 channels of each: sums over rows of segments of inputs that lie
+   one behind the other. Depthwise: all channels, w [segs][channels], bias [channels]. */
+typedef struct rppg_nn__sum {
+  const float *const *x, *const *w; /* [rows]: inputs of output 0; weights [segs][len][16] */
+  size_t rows, segs, len, hop;      /* hop: floats in x from segment to segment */
+  size_t step;                      /* floats in x from output to output */
+  const float *bias, *more;         /* [16]; a residual like y, or NULL */
+  float *y;
+  size_t y_step;
+  float lo, hi;                     /* results are held within */
+} rppg_nn__sum;
+typedef void rppg_nn__sum_run(const rppg_nn__sum *s, size_t at);
+
+#define RPPG_NN__2_112 5192296858534827628530496329220096.0f /* exponent biases, f32 over f16 */
 #if defined(__clang__) && defined(__OPTIMIZE__) && !defined(__OPTIMIZE_SIZE__)
-#  define RPPG_NN__UNROLL _Pragma("clang loop unroll(full)") /* else sums stay in memory: twice the
-                                                               time of the AVX-VNNI kernel */
+#  define RPPG_NN__UNROLL _Pragma("clang loop unroll(full)") /* nested loops need to be told */
 #else
 #  define RPPG_NN__UNROLL RPPG__UNROLL
 #endif
-
-/* A block of output channels of a convolution: everything that its kernel reads. */
-typedef struct rppg_nn__conv {
-  const float *x, *w, *bias, *more; /* input; panel [kt][kh][kw][ci][16]; [16]; residual or NULL */
-  float *y;
-  const float *zeros;               /* [ci]: what lies beside the input */
-  const int32_t *xd, *yd;           /* sizes T, H, W, C */
-  const int32_t *k, *stride, *pad, *dilation;
-  int x_at, ci, y_at, n;            /* channels: first and number read, first and number written */
-  int act;
-} rppg_nn__conv;
 
 /* A block of output channels of a convolution of 8 bits. Pixels and runs of x are steps of bytes
    apart, along T, H, W; around every run as many bytes as quads say can be read. */
@@ -377,7 +389,7 @@ typedef struct rppg_nn__conv8 {
   size_t step[3], tap[3], quads, channels; /* of y, and of more */
   int32_t yd[3], runs[3], more_zero;
   float lo, more_scale;
-  int n, act;                       /* channels of the block; of f32 */
+  int n;                            /* channels of the block */
 } rppg_nn__conv8;
 
 static RPPG__INLINE int32_t rppg_nn__word(const uint8_t *p) /* four bytes as they lie */
@@ -407,97 +419,6 @@ static RPPG__INLINE void rppg_nn__bytes16(uint8_t *p, const float *x)
 #elif defined(_MSC_VER)
 #  pragma fp_contract(off)
 #endif
-
-/* ---- activations ----------------------------------------------------------------------------- */
-
-/* e^x, relative error below 2e-7 (measured against double over all floats of -87..88); 0 below
-   -87.3, infinity above 88.7: Cody and Waite's reduction by ln 2, then Taylor to x^6. */
-static float rppg_nn__exp(float x)
-{
-  float n, r, p;
-  uint32_t bits;
-  if (!(x > -87.3f)) return x != x ? x : 0.0f;
-  if (x > 88.7f) { bits = 0x7f800000u; memcpy(&p, &bits, 4); return p; }
-  n = (float)(int32_t)(x * 1.44269504f + (x < 0 ? -0.5f : 0.5f));
-  r = x - n * 0.693359375f;
-  r -= n * -2.12194440e-4f;
-  p = 1.0f / 720 * r + 1.0f / 120;
-  p = p * r + 1.0f / 24;
-  p = p * r + 1.0f / 6;
-  p = p * r + 0.5f;
-  p = p * r + 1.0f;
-  p = p * r + 1.0f;
-  bits = (uint32_t)((int32_t)n / 2 + 127) << 23; /* in two steps: 2^128 is no float */
-  memcpy(&x, &bits, 4);
-  p *= x;
-  bits = (uint32_t)((int32_t)n - (int32_t)n / 2 + 127) << 23;
-  memcpy(&x, &bits, 4);
-  return p * x;
-}
-
-/* log(1 + e^x) = max(x, 0) + log(1 + e^-|x|); the logarithm by 2 atanh(u / (2 + u)), u in 0..1. */
-static float rppg_nn__softplus(float x)
-{
-  const float u = rppg_nn__exp(x < 0 ? x : -x), s = u / (2.0f + u), q = s * s;
-  const float l =
-      2 * s * (1 + q * (1.0f / 3 + q * (0.2f + q * (1.0f / 7 + q * (1.0f / 9 + q / 11)))));
-  return (x > 0 ? x : 0.0f) + l;
-}
-
-static float rppg_nn__tanh(float x)
-{
-  const float a = x < 0 ? -x : x;
-  float y;
-  if (x != x) return x;
-  if (a < 0.25f) { /* 1 - 2/(e+1) would cancel */
-    const float q = x * x;
-    return x * (1 - q * (1.0f / 3 - q * (2.0f / 15 - q * (17.0f / 315 - q * (62.0f / 2835)))));
-  }
-  y = a > 9.1f ? 1.0f : 1.0f - 2.0f / (rppg_nn__exp(2 * a) + 1.0f);
-  return x < 0 ? -y : y;
-}
-
-/* Phi(x) by [AbramowitzStegun] 7.1.26, absolute error below 1e-6. */
-static float rppg_nn__phi(float x)
-{
-  const float a = (x < 0 ? -x : x) * 0.70710678f, t = 1.0f / (1.0f + 0.3275911f * a);
-  const float e =
-      rppg_nn__exp(-a * a) * t *
-      (0.254829592f +
-       t * (-0.284496736f + t * (1.421413741f + t * (-1.453152027f + t * 1.061405429f))));
-  return 0.5f * (x < 0 ? e : 2.0f - e);
-}
-
-static float rppg_nn__sigmoid(float x) { return 1.0f / (1.0f + rppg_nn__exp(-x)); }
-
-static float rppg_nn__activate1(int act, float x)
-{
-  switch (act) {
-  case RPPG_NN_RELU: return x > 0 ? x : 0.0f;
-  case RPPG_NN_RELU6: return x > 6 ? 6.0f : x > 0 ? x : 0.0f;
-  case RPPG_NN_ELU: return x > 0 ? x : rppg_nn__exp(x) - 1.0f;
-  case RPPG_NN_GELU: return x * rppg_nn__phi(x);
-  case RPPG_NN_GELU_TANH:
-    return 0.5f * x * (1 + rppg_nn__tanh(0.79788456f * (x + 0.044715f * x * x * x)));
-  case RPPG_NN_SILU: return x * rppg_nn__sigmoid(x);
-  case RPPG_NN_TANH: return rppg_nn__tanh(x);
-  case RPPG_NN_SIGMOID: return rppg_nn__sigmoid(x);
-  case RPPG_NN_SOFTPLUS: return rppg_nn__softplus(x);
-  case RPPG_NN_EXP: return rppg_nn__exp(x);
-  case RPPG_NN_SQRT: return x > 0 ? (float)rppg__sqrt((double)x) : 0.0f;
-  case RPPG_NN_ABS: return x < 0 ? -x : x;
-  case RPPG_NN_NEG: return -x;
-  case RPPG_NN_SQUARE: return x * x;
-  default: return x;
-  }
-}
-
-static void rppg_nn__activate(int act, float *x, size_t n)
-{
-  size_t i;
-  if (act == RPPG_NN_LINEAR) return;
-  for (i = 0; i < n; i++) x[i] = rppg_nn__activate1(act, x[i]);
-}
 
 /* ---- passes: the kernels for AVX-512, for AVX2, then fall through as the baseline ------------ */
 
@@ -543,90 +464,703 @@ static void rppg_nn__activate(int act, float *x, size_t n)
 #ifdef RPPG_NN__KERNELS
 #undef RPPG_NN__KERNELS
 
-/* ---- bindings: those of rppg_dsp.h, and fused multiply-add where the machine has it ---------- */
+/* ---- bindings: those of rppg_dsp.h, and what networks need ----------------------------------- */
 
 #define RPPG__BIND
 #include "rppg_dsp.h"
+/* MV vectors of outputs by MP positions is the register tile: MV * VF divides 16 */
 #if RPPG__PASS == RPPG__AVX512
-#  define rppg__vf_fma(a,b,c) _mm512_fmadd_ps(a, b, c) /* a * b + c */
+#  define RPPG__MV 1
+#  define RPPG__MP 14
+#  define rppg__vf_fma(a,b,c)  _mm512_fmadd_ps(a, b, c)
+#  define rppg__vf_fnma(a,b,c) _mm512_fnmadd_ps(a, b, c)
+#  define rppg__vf_div(a,b)    _mm512_div_ps(a, b)
+#  define rppg__vf_sqrt(a)     _mm512_maskz_sqrt_ps(0xffff, a)
+#  define rppg__vf_min(a,b)    _mm512_maskz_min_ps(0xffff, a, b)
+#  define rppg__vf_max(a,b)    _mm512_maskz_max_ps(0xffff, a, b)
+#  define rppg__vf_exp2i(t)    _mm512_castsi512_ps(_mm512_maskz_slli_epi32(0xffff, _mm512_add_epi32( \
+    _mm512_castps_si512(t), _mm512_set1_epi32(127)), 23))
+#  define rppg__vf_load_f16(p) _mm512_maskz_cvtph_ps(0xffff, \
+    _mm256_loadu_si256((const __m256i *)(const void *)(p)))
+#  define rppg__vf_load_s8(p)  _mm512_maskz_cvtepi32_ps(0xffff, _mm512_maskz_cvtepi8_epi32(0xffff, \
+    _mm_loadu_si128((const __m128i *)(const void *)(p))))
 #elif RPPG__PASS == RPPG__AVX2
-#  define rppg__vf_fma(a,b,c) _mm256_fmadd_ps(a, b, c)
+#  define RPPG__MV 2
+#  define RPPG__MP 6
+#  define rppg__vf_fma(a,b,c)  _mm256_fmadd_ps(a, b, c)
+#  define rppg__vf_fnma(a,b,c) _mm256_fnmadd_ps(a, b, c)
+#  define rppg__vf_div(a,b)    _mm256_div_ps(a, b)
+#  define rppg__vf_sqrt(a)     _mm256_sqrt_ps(a)
+#  define rppg__vf_min(a,b)    _mm256_min_ps(a, b)
+#  define rppg__vf_max(a,b)    _mm256_max_ps(a, b)
+#  define rppg__vf_exp2i(t)    _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32( \
+    _mm256_castps_si256(t), _mm256_set1_epi32(127)), 23))
+#  define rppg__vf_load_f16(p) rppg_nn__half_avx2(_mm256_cvtepu16_epi32( \
+    _mm_loadu_si128((const __m128i *)(const void *)(p))))
+#  define rppg__vf_load_s8(p)  _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32( \
+    _mm_loadl_epi64((const __m128i *)(const void *)(p))))
+/* Exponent and mantissa moved to their places, then the bias made up for; f16 < 2^-14 too. */
+RPPG__SUB(__m256, rppg_nn__half)(__m256i u)
+{
+  const __m256i sign = _mm256_and_si256(_mm256_slli_epi32(u, 16), _mm256_set1_epi32(INT32_MIN));
+  u = _mm256_and_si256(_mm256_slli_epi32(u, 13), _mm256_set1_epi32(0x0fffe000));
+  return _mm256_mul_ps(_mm256_castsi256_ps(_mm256_or_si256(u, sign)), _mm256_set1_ps(RPPG_NN__2_112));
+}
+#elif RPPG__PASS == RPPG__SSE2
+#  define RPPG__MV 2
+#  define RPPG__MP 6
+#  define rppg__vf_fma(a,b,c)  _mm_add_ps(c, _mm_mul_ps(a, b))
+#  define rppg__vf_fnma(a,b,c) _mm_sub_ps(c, _mm_mul_ps(a, b))
+#  define rppg__vf_div(a,b)    _mm_div_ps(a, b)
+#  define rppg__vf_sqrt(a)     _mm_sqrt_ps(a)
+#  define rppg__vf_min(a,b)    _mm_min_ps(a, b)
+#  define rppg__vf_max(a,b)    _mm_max_ps(a, b)
+#  define rppg__vf_exp2i(t)    _mm_castsi128_ps(_mm_slli_epi32(_mm_add_epi32( \
+    _mm_castps_si128(t), _mm_set1_epi32(127)), 23))
+#  define rppg__vf_load_f16(p) rppg_nn__half_base(p)
+#  define rppg__vf_load_s8(p)  rppg_nn__s8_base(p)
+RPPG__SUB(__m128, rppg_nn__half)(const uint16_t *p)
+{
+  __m128i u = _mm_unpacklo_epi16(_mm_loadl_epi64((const __m128i *)(const void *)p), _mm_setzero_si128());
+  const __m128i sign = _mm_and_si128(_mm_slli_epi32(u, 16), _mm_set1_epi32(INT32_MIN));
+  u = _mm_and_si128(_mm_slli_epi32(u, 13), _mm_set1_epi32(0x0fffe000));
+  return _mm_mul_ps(_mm_castsi128_ps(_mm_or_si128(u, sign)), _mm_set1_ps(RPPG_NN__2_112));
+}
+RPPG__SUB(__m128, rppg_nn__s8)(const int8_t *p)
+{
+  int32_t four;
+  __m128i u;
+  memcpy(&four, p, sizeof four);
+  u = _mm_cvtsi32_si128(four);
+  u = _mm_unpacklo_epi8(u, u);
+  return _mm_cvtepi32_ps(_mm_srai_epi32(_mm_unpacklo_epi16(u, u), 24));
+}
 #elif RPPG__PASS == RPPG__NEON
-#  define rppg__vf_fma(a,b,c) vfmaq_f32(c, a, b)
+#  define RPPG__MV 4
+#  define RPPG__MP 5
+#  define rppg__vf_fma(a,b,c)  vfmaq_f32(c, a, b)
+#  define rppg__vf_fnma(a,b,c) vfmsq_f32(c, a, b)
+#  define rppg__vf_div(a,b)    vdivq_f32(a, b)
+#  define rppg__vf_sqrt(a)     vsqrtq_f32(a)
+#  define rppg__vf_min(a,b)    vminq_f32(a, b)
+#  define rppg__vf_max(a,b)    vmaxq_f32(a, b)
+#  define rppg__vf_exp2i(t)    vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32( \
+    vreinterpretq_s32_f32(t), vdupq_n_s32(127)), 23))
+#  define rppg__vf_load_f16(p) vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))
+#  define rppg__vf_load_s8(p)  rppg_nn__s8_base(p)
+RPPG__SUB(float32x4_t, rppg_nn__s8)(const int8_t *p)
+{
+  int32_t four;
+  memcpy(&four, p, sizeof four);
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four))))));
+}
+#elif RPPG__PASS == RPPG__SIMD128
+#  define RPPG__MV 2
+#  define RPPG__MP 6
+#  define rppg__vf_fma(a,b,c)  wasm_f32x4_add(c, wasm_f32x4_mul(a, b))
+#  define rppg__vf_fnma(a,b,c) wasm_f32x4_sub(c, wasm_f32x4_mul(a, b))
+#  define rppg__vf_div(a,b)    wasm_f32x4_div(a, b)
+#  define rppg__vf_sqrt(a)     wasm_f32x4_sqrt(a)
+#  define rppg__vf_min(a,b)    wasm_f32x4_pmin(b, a)
+#  define rppg__vf_max(a,b)    wasm_f32x4_pmax(b, a)
+#  define rppg__vf_exp2i(t)    wasm_i32x4_shl(wasm_i32x4_add(t, wasm_i32x4_splat(127)), 23)
+#  define rppg__vf_load_f16(p) rppg_nn__half_base(wasm_u32x4_load16x4(p))
+#  define rppg__vf_load_s8(p)  wasm_f32x4_convert_i32x4(wasm_i32x4_extend_low_i16x8( \
+    wasm_i16x8_extend_low_i8x16(wasm_v128_load32_zero(p))))
+RPPG__SUB(v128_t, rppg_nn__half)(v128_t u)
+{
+  const v128_t sign = wasm_v128_and(wasm_i32x4_shl(u, 16), wasm_i32x4_splat(INT32_MIN));
+  u = wasm_v128_and(wasm_i32x4_shl(u, 13), wasm_i32x4_splat(0x0fffe000));
+  return wasm_f32x4_mul(wasm_v128_or(u, sign), wasm_f32x4_splat(RPPG_NN__2_112));
+}
 #else
-#  define rppg__vf_fma(a,b,c) rppg__vf_add(rppg__vf_mul(a, b), c)
+#  define RPPG__MV 4
+#  define RPPG__MP 2
+#  define rppg__vf_fma(a,b,c)  ((c) + (a) * (b))
+#  define rppg__vf_fnma(a,b,c) ((c) - (a) * (b))
+#  define rppg__vf_div(a,b)    ((a) / (b))
+#  define rppg__vf_sqrt(a)     ((float)rppg__sqrt((double)(a)))
+#  define rppg__vf_min(a,b)    ((a) < (b) ? (a) : (b))
+#  define rppg__vf_max(a,b)    ((a) > (b) ? (a) : (b))
+#  define rppg__vf_exp2i(t)    rppg_nn__exp2i(t)
+#  define rppg__vf_load_f16(p) rppg_nn__half(*(p))
+#  define rppg__vf_load_s8(p)  ((float)*(p))
+static float rppg_nn__half(uint32_t h)
+{
+  float f;
+  h = (h & 0x7fff) << 13 | (h & 0x8000) << 16;
+  memcpy(&f, &h, sizeof f);
+  return f * RPPG_NN__2_112;
+}
+static float rppg_nn__exp2i(float t)
+{
+  uint32_t u;
+  memcpy(&u, &t, sizeof u);
+  u = (u + 127) << 23;
+  memcpy(&t, &u, sizeof u);
+  return t;
+}
 #endif
+
 
 /* ---- kernels, written once ------------------------------------------------------------------- */
 
-/* Four positions along W of one output row, 16 channels: n of them from y on. */
-RPPG__SUB(void, rppg_nn__conv_tile)(const rppg_nn__conv *c, int t, int h, int w, int n)
+/* e^x = scale * (1 + u), |u| < 0.42, x held within -87.33 and 88.37: ln 2 taken out [CodyWaite1980],
+   then u = r + r^2 q(r), q minimax on |r| <= ln 2 / 2. NaN comes through here and below. */
+RPPG__SUB(rppg__vf, rppg_nn__vexp_parts)(rppg__vf x, rppg__vf *scale)
 {
-  enum { PARTS = RPPG_NN__BLOCK / RPPG__VF };
-  const size_t pixel = (size_t)c->xd[3];
-  const float *wp = c->w, *from[4];
-  rppg__vf acc[4][PARTS];
-  float tile[4][RPPG_NN__BLOCK];
-  int a, b, d, i, j, k;
-  RPPG__UNROLL
-  for (i = 0; i < 4; i++) {
-    RPPG__UNROLL
-    for (j = 0; j < PARTS; j++) acc[i][j] = rppg__vf_load(c->bias + j * RPPG__VF);
+  const rppg__vf magic = rppg__vf_set1(12582912.0f); /* 1.5 * 2^23: integers have steps of 1 */
+  rppg__vf t, n, p;
+  x = rppg__vf_min(rppg__vf_set1(88.37626f), rppg__vf_max(rppg__vf_set1(-87.33654f), x));
+  t = rppg__vf_fma(x, rppg__vf_set1(1.44269504f), magic);
+  n = rppg__vf_sub(t, magic);
+  x = rppg__vf_fnma(n, rppg__vf_set1(0.693359375f), x);
+  x = rppg__vf_fnma(n, rppg__vf_set1(-2.12194440e-4f), x);
+  p = rppg__vf_fma(rppg__vf_set1(1.3814583774747e-3f), x, rppg__vf_set1(8.36872395237804e-3f));
+  p = rppg__vf_fma(p, x, rppg__vf_set1(4.166838873489085e-2f));
+  p = rppg__vf_fma(p, x, rppg__vf_set1(1.6666520573392035e-1f));
+  p = rppg__vf_fma(p, x, rppg__vf_set1(0.4999999344385602f));
+  *scale = rppg__vf_exp2i(t);
+  return rppg__vf_fma(rppg__vf_mul(x, x), p, x);
+}
+
+/* Relative error below 1.2e-7. */
+RPPG__SUB(rppg__vf, rppg_nn__vexp)(rppg__vf x)
+{
+  rppg__vf s, u = RPPG__CALL(rppg_nn__vexp_parts)(x, &s);
+  return rppg__vf_fma(s, u, s);
+}
+
+/* e^x - 1 for x <= 0, relative error below 2e-7, also near 0. */
+RPPG__SUB(rppg__vf, rppg_nn__vexpm1)(rppg__vf x)
+{
+  rppg__vf s, u = RPPG__CALL(rppg_nn__vexp_parts)(x, &s);
+  return rppg__vf_fma(s, u, rppg__vf_sub(s, rppg__vf_set1(1.0f)));
+}
+
+/* tanh x, relative error below 3e-7: odd rational function, minimax on |x| <= 9.02, where it is 1. */
+RPPG__SUB(rppg__vf, rppg_nn__vtanh)(rppg__vf x)
+{
+  rppg__vf q, p, d;
+  x = rppg__vf_min(rppg__vf_set1(9.02f), rppg__vf_max(rppg__vf_set1(-9.02f), x));
+  q = rppg__vf_mul(x, x);
+  p = rppg__vf_fma(rppg__vf_set1(1.3319024739652921e-8f), q, rppg__vf_set1(2.0583445382353271e-5f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(3.4940323232396913e-3f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(0.13379716064150976f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(0.99999997905721782f));
+  d = rppg__vf_fma(rppg__vf_set1(7.7619995700664479e-7f), q, rppg__vf_set1(3.2830892129520156e-4f));
+  d = rppg__vf_fma(d, q, rppg__vf_set1(2.5871064684949013e-2f));
+  d = rppg__vf_fma(d, q, rppg__vf_set1(0.46713031315625919f));
+  d = rppg__vf_fma(d, q, rppg__vf_set1(1.0f));
+  x = rppg__vf_div(rppg__vf_mul(x, p), d); /* may round to just beyond 1 */
+  return rppg__vf_min(rppg__vf_set1(1.0f), rppg__vf_max(rppg__vf_set1(-1.0f), x));
+}
+
+/* erf x, relative error below 4e-7: likewise on |x| <= 3.93. */
+RPPG__SUB(rppg__vf, rppg_nn__verf)(rppg__vf x)
+{
+  rppg__vf q, p, d;
+  x = rppg__vf_min(rppg__vf_set1(3.93f), rppg__vf_max(rppg__vf_set1(-3.93f), x));
+  q = rppg__vf_mul(x, x);
+  p = rppg__vf_fma(rppg__vf_set1(2.0420029929549775e-6f), q, rppg__vf_set1(2.848064176173007e-4f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(3.7794794437930467e-3f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(5.2789882488402537e-2f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(0.1907806988838987f));
+  p = rppg__vf_fma(p, q, rppg__vf_set1(1.1283791454000920f));
+  d = rppg__vf_fma(rppg__vf_set1(3.8004298225964083e-5f), q, rppg__vf_set1(1.1651827550762069e-3f));
+  d = rppg__vf_fma(d, q, rppg__vf_set1(1.4997174871598646e-2f));
+  d = rppg__vf_fma(d, q, rppg__vf_set1(0.11425623774678299f));
+  d = rppg__vf_fma(d, q, rppg__vf_set1(0.50240771228177394f));
+  d = rppg__vf_fma(d, q, rppg__vf_set1(1.0f));
+  return rppg__vf_div(rppg__vf_mul(x, p), d);
+}
+
+/* log(1 + z), 0 <= z <= 1, relative error below 3e-7: rational, minimax. */
+RPPG__SUB(rppg__vf, rppg_nn__vlog1p)(rppg__vf z)
+{
+  rppg__vf p, d;
+  p = rppg__vf_fma(rppg__vf_set1(0.12376432085714517f), z, rppg__vf_set1(0.8671935364435809f));
+  p = rppg__vf_fma(p, z, rppg__vf_set1(0.9999999810166655f));
+  d = rppg__vf_fma(rppg__vf_set1(0.03109455068675317f), z, rppg__vf_set1(0.4740589140810199f));
+  d = rppg__vf_fma(d, z, rppg__vf_set1(1.3671915897172613f));
+  d = rppg__vf_fma(d, z, rppg__vf_set1(1.0f));
+  return rppg__vf_div(rppg__vf_mul(z, p), d);
+}
+
+RPPG__SUB(rppg__vf, rppg_nn__vactivate)(int act, rppg__vf x)
+{
+  const rppg__vf zero = rppg__vf_zero(), one = rppg__vf_set1(1.0f), half = rppg__vf_set1(0.5f);
+  const rppg__vf minus = rppg__vf_sub(zero, x);
+  rppg__vf u;
+  switch (act) {
+  case RPPG_NN_RELU: return rppg__vf_max(zero, x);
+  case RPPG_NN_RELU6: return rppg__vf_min(rppg__vf_set1(6.0f), rppg__vf_max(zero, x));
+  case RPPG_NN_ELU:
+    u = RPPG__CALL(rppg_nn__vexpm1)(rppg__vf_min(zero, x));
+    return rppg__vf_add(rppg__vf_max(zero, x), u);
+  case RPPG_NN_GELU:
+    u = RPPG__CALL(rppg_nn__verf)(rppg__vf_mul(x, rppg__vf_set1(0.707106781f)));
+    return rppg__vf_mul(rppg__vf_mul(half, x), rppg__vf_add(one, u));
+  case RPPG_NN_GELU_TANH: /* 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) */
+    u = rppg__vf_fma(rppg__vf_mul(x, x), rppg__vf_set1(0.0356774081f), rppg__vf_set1(0.797884561f));
+    u = RPPG__CALL(rppg_nn__vtanh)(rppg__vf_mul(x, u));
+    return rppg__vf_mul(rppg__vf_mul(half, x), rppg__vf_add(one, u));
+  case RPPG_NN_SILU:
+    return rppg__vf_div(x, rppg__vf_add(one, RPPG__CALL(rppg_nn__vexp)(minus)));
+  case RPPG_NN_TANH: return RPPG__CALL(rppg_nn__vtanh)(x);
+  case RPPG_NN_SIGMOID:
+    return rppg__vf_div(one, rppg__vf_add(one, RPPG__CALL(rppg_nn__vexp)(minus)));
+  case RPPG_NN_SOFTPLUS:
+    u = RPPG__CALL(rppg_nn__vexp)(rppg__vf_min(minus, x));
+    return rppg__vf_add(rppg__vf_max(zero, x), RPPG__CALL(rppg_nn__vlog1p)(u));
+  case RPPG_NN_EXP: return RPPG__CALL(rppg_nn__vexp)(x);
+  case RPPG_NN_SQRT: return rppg__vf_sqrt(rppg__vf_max(zero, x));
+  case RPPG_NN_ABS: return rppg__vf_max(minus, x);
+  case RPPG_NN_NEG: return minus;
+  case RPPG_NN_SQUARE: return rppg__vf_mul(x, x);
+  default: return x;
   }
-  for (a = 0; a < c->k[0]; a++) {
-    const int64_t ti = (int64_t)t * c->stride[0] - c->pad[0] + (int64_t)a * c->dilation[0];
-    for (b = 0; b < c->k[1]; b++) {
-      const int64_t hi = (int64_t)h * c->stride[1] - c->pad[1] + (int64_t)b * c->dilation[1];
-      if (ti < 0 || ti >= c->xd[0] || hi < 0 || hi >= c->xd[1]) {
-        wp += (size_t)c->k[2] * (size_t)c->ci * RPPG_NN__BLOCK;
-        continue;
-      }
-      for (d = 0; d < c->k[2]; d++) {
-        const float *row =
-            c->x + ((size_t)ti * (size_t)c->xd[1] + (size_t)hi) * (size_t)c->xd[2] * pixel;
-        for (i = 0; i < 4; i++) {
-          const int64_t wi =
-              (int64_t)(w + i) * c->stride[2] - c->pad[2] + (int64_t)d * c->dilation[2];
-          from[i] =
-              i < n && wi >= 0 && wi < c->xd[2] ? row + (size_t)wi * pixel + c->x_at : c->zeros;
-        }
-        for (k = 0; k < c->ci; k++, wp += RPPG_NN__BLOCK) {
-          RPPG__UNROLL
-          for (j = 0; j < PARTS; j++) {
-            const rppg__vf v = rppg__vf_load(wp + j * RPPG__VF);
-            RPPG__UNROLL
-            for (i = 0; i < 4; i++)
-              acc[i][j] = rppg__vf_fma(rppg__vf_set1(from[i][k]), v, acc[i][j]);
+}
+
+/* n a multiple of VF. */
+RPPG__FN(void, rppg_nn__activate_whole)(int act, float *x, size_t n)
+{
+  size_t i;
+#define RPPG__X(name)                                                                        \
+  case name:                                                                                 \
+    for (i = 0; i < n; i += RPPG__VF)                                                        \
+      rppg__vf_store(x + i, RPPG__CALL(rppg_nn__vactivate)(name, rppg__vf_load(x + i)));     \
+    break;
+  switch (act) {
+  RPPG__X(RPPG_NN_RELU) RPPG__X(RPPG_NN_RELU6) RPPG__X(RPPG_NN_ELU) RPPG__X(RPPG_NN_GELU)
+  RPPG__X(RPPG_NN_GELU_TANH) RPPG__X(RPPG_NN_SILU) RPPG__X(RPPG_NN_TANH) RPPG__X(RPPG_NN_SIGMOID)
+  RPPG__X(RPPG_NN_SOFTPLUS) RPPG__X(RPPG_NN_EXP) RPPG__X(RPPG_NN_SQRT) RPPG__X(RPPG_NN_ABS)
+  RPPG__X(RPPG_NN_NEG) RPPG__X(RPPG_NN_SQUARE)
+  default: break;
+  }
+#undef RPPG__X
+}
+
+RPPG__FN(void, rppg_nn__activate)(int act, float *x, size_t n)
+{
+  const size_t tail = n % RPPG__VF, body = n - tail;
+  float t[RPPG__VF];
+  if (act == RPPG_NN_LINEAR) return;
+  RPPG__CALL(rppg_nn__activate_whole)(act, x, body);
+  if (tail == 0) return;
+  rppg__vf_store(t, rppg__vf_zero());
+  memcpy(t, x + body, tail * sizeof *t);
+  RPPG__CALL(rppg_nn__activate_whole)(act, t, RPPG__VF);
+  memcpy(x + body, t, tail * sizeof *t);
+}
+
+/* The register tile: p outputs of MV vectors, the sums of all taps in registers. */
+RPPG__SUB(void, rppg_nn__sum)(int p, const rppg_nn__sum *s, size_t at)
+{
+  const size_t step = s->step;
+  const rppg__vf lo = rppg__vf_set1(s->lo), hi = rppg__vf_set1(s->hi);
+  size_t c0, r, k, c;
+  int j, v;
+  for (c0 = 0; c0 < RPPG_NN__BLOCK; c0 += RPPG__MV * RPPG__VF) {
+    rppg__vf acc[RPPG__MP][RPPG__MV];
+    RPPG_NN__UNROLL
+    for (j = 0; j < p; j++) {
+      RPPG_NN__UNROLL
+      for (v = 0; v < RPPG__MV; v++) acc[j][v] = rppg__vf_load(s->bias + c0 + (size_t)v * RPPG__VF);
+    }
+    for (r = 0; r < s->rows; r++) {
+      const float *w = s->w[r] + c0, *x = s->x[r] + at * step;
+      for (k = 0; k < s->segs; k++, x += s->hop) {
+        const float *x0 = x, *x5 = x + 5 * step, *x10 = x + 10 * step; /* x86 can scale by 2 and 4 */
+        for (c = s->len; c > 0; c--, w += RPPG_NN__BLOCK, x0++, x5++, x10++) {
+          rppg__vf f[RPPG__MV];
+          RPPG_NN__UNROLL
+          for (v = 0; v < RPPG__MV; v++) f[v] = rppg__vf_load(w + v * RPPG__VF);
+          RPPG_NN__UNROLL
+          for (j = 0; j < p; j++) {
+            const float *xj = j < 5 ? x0 : j < 10 ? x5 : x10;
+            const rppg__vf a = rppg__vf_set1(xj[(size_t)(j % 5) * step]);
+            RPPG_NN__UNROLL
+            for (v = 0; v < RPPG__MV; v++) acc[j][v] = rppg__vf_fma(a, f[v], acc[j][v]);
           }
         }
       }
     }
-  }
-  for (i = 0; i < n; i++) {
-    const size_t at =
-        (((size_t)t * (size_t)c->yd[1] + (size_t)h) * (size_t)c->yd[2] + (size_t)(w + i)) *
-            (size_t)c->yd[3] +
-        (size_t)c->y_at;
-    RPPG__UNROLL
-    for (j = 0; j < PARTS; j++) rppg__vf_store(tile[i] + j * RPPG__VF, acc[i][j]);
-    if (c->more) for (j = 0; j < c->n; j++) tile[i][j] += c->more[at + (size_t)j];
-    rppg_nn__activate(c->act, tile[i], (size_t)c->n);
-    memcpy(c->y + at, tile[i], (size_t)c->n * sizeof(float));
+    RPPG_NN__UNROLL
+    for (j = 0; j < p; j++) {
+      RPPG_NN__UNROLL
+      for (v = 0; v < RPPG__MV; v++) {
+        const size_t to = (at + (size_t)j) * s->y_step + c0 + (size_t)(v * RPPG__VF);
+        rppg__vf a = acc[j][v];
+        if (s->more) a = rppg__vf_add(a, rppg__vf_load(s->more + to));
+        rppg__vf_store(s->y + to, rppg__vf_min(hi, rppg__vf_max(lo, a)));
+      }
+    }
   }
 }
 
-RPPG__FN(void, rppg_nn__conv_run)(const rppg_nn__conv *c)
+#if RPPG__MP == 14
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14)
+#elif RPPG__MP == 6
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5) X(6)
+#elif RPPG__MP == 5
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4) X(5)
+#elif RPPG__MP == 4
+#  define RPPG__EACH_P(X) X(1) X(2) X(3) X(4)
+#else
+#  define RPPG__EACH_P(X) X(1) X(2)
+#endif
+#define RPPG__X(p) \
+  RPPG__FN(void, rppg_nn__sum##p)(const rppg_nn__sum *s, size_t at) { RPPG__CALL(rppg_nn__sum)(p, s, at); }
+RPPG__EACH_P(RPPG__X)
+#undef RPPG__X
+
+/* n outputs, in tiles of equal width as far as that goes. */
+RPPG__FN(void, rppg_nn__sums)(const rppg_nn__sum *s, size_t n)
 {
-  int t, h, w;
-  for (t = 0; t < c->yd[0]; t++)
-    for (h = 0; h < c->yd[1]; h++)
-      for (w = 0; w < c->yd[2]; w += 4)
-        RPPG__CALL(rppg_nn__conv_tile)(c, t, h, w, c->yd[2] - w < 4 ? c->yd[2] - w : 4);
+#define RPPG__X(p) , RPPG__CALL(rppg_nn__sum##p)
+  static rppg_nn__sum_run *const tile[] = { NULL RPPG__EACH_P(RPPG__X) };
+#undef RPPG__X
+  const size_t tiles = (n + RPPG__MP - 1) / RPPG__MP;
+  size_t i, at = 0;
+  for (i = 0; i < tiles; i++) {
+    const size_t p = n / tiles + (i < n % tiles);
+    tile[p](s, at);
+    at += p;
+  }
+}
+#undef RPPG__EACH_P
+
+/* p outputs of nv vectors of channels from c0 on, one filter for each channel. */
+RPPG__SUB(void, rppg_nn__depth)(int p, int nv, const rppg_nn__sum *s, size_t at, size_t c0, size_t n)
+{
+  const rppg__vf lo = rppg__vf_set1(s->lo), hi = rppg__vf_set1(s->hi);
+  rppg__vf acc[4][2];
+  size_t r, k;
+  int j, v;
+  RPPG_NN__UNROLL
+  for (j = 0; j < p; j++) {
+    RPPG_NN__UNROLL
+    for (v = 0; v < nv; v++) acc[j][v] = rppg__vf_load(s->bias + c0 + (size_t)v * RPPG__VF);
+  }
+  for (r = 0; r < s->rows; r++) {
+    const float *w = s->w[r] + c0, *x = s->x[r] + at * s->step + c0;
+    for (k = 0; k < s->segs; k++, x += s->hop, w += n) {
+      RPPG_NN__UNROLL
+      for (v = 0; v < nv; v++) {
+        const rppg__vf f = rppg__vf_load(w + v * RPPG__VF);
+        RPPG_NN__UNROLL
+        for (j = 0; j < p; j++)
+          acc[j][v] = rppg__vf_fma(f, rppg__vf_load(x + (size_t)j * s->step + v * RPPG__VF), acc[j][v]);
+      }
+    }
+  }
+  RPPG_NN__UNROLL
+  for (j = 0; j < p; j++) {
+    RPPG_NN__UNROLL
+    for (v = 0; v < nv; v++)
+      rppg__vf_store(s->y + (at + (size_t)j) * s->y_step + c0 + (size_t)v * RPPG__VF,
+                     rppg__vf_min(hi, rppg__vf_max(lo, acc[j][v])));
+  }
+}
+
+/* Outputs 0..outputs - 1 of n channels. */
+RPPG__FN(void, rppg_nn__depths)(const rppg_nn__sum *s, size_t outputs, size_t n)
+{
+  size_t at, c, r, k;
+  for (at = 0; at < outputs; at++) {
+    const int four = outputs - at >= 4;
+    for (c = 0; c + 2 * RPPG__VF <= n; c += 2 * RPPG__VF) {
+      if (four) RPPG__CALL(rppg_nn__depth)(4, 2, s, at, c, n);
+      else RPPG__CALL(rppg_nn__depth)(1, 2, s, at, c, n);
+    }
+    for (; c + RPPG__VF <= n; c += RPPG__VF) {
+      if (four) RPPG__CALL(rppg_nn__depth)(4, 1, s, at, c, n);
+      else RPPG__CALL(rppg_nn__depth)(1, 1, s, at, c, n);
+    }
+    for (; c < n; c++) {
+      size_t j;
+      for (j = at; j < at + (four ? 4 : 1); j++) {
+        float a = s->bias[c];
+        for (r = 0; r < s->rows; r++)
+          for (k = 0; k < s->segs; k++)
+            a += s->x[r][j * s->step + k * s->hop + c] * s->w[r][k * n + c];
+        s->y[j * s->y_step + c] = a < s->lo ? s->lo : a > s->hi ? s->hi : a;
+      }
+    }
+    if (four) at += 3;
+  }
+}
+
+/* 16 outputs of a dense layer: sums over n inputs of x[i] w[i][16]; weights of a type. */
+RPPG__SUB(rppg__vf, rppg_nn__vload)(int type, const void *w, size_t i)
+{
+  if (type == RPPG_NN_F32) return rppg__vf_load((const float *)w + i);
+  if (type == RPPG_NN_F16) return rppg__vf_load_f16((const uint16_t *)w + i);
+  return rppg__vf_load_s8((const int8_t *)w + i);
+}
+
+RPPG__SUB(void, rppg_nn__dense_of)(int type, const void *w, const float *x, size_t n, float *y)
+{
+  enum { ALL = RPPG_NN__BLOCK / RPPG__VF, NV = ALL < 4 ? ALL : 4, PARTS = 8 / NV };
+  rppg__vf acc[PARTS][NV];
+  size_t i, c0;
+  int k, v;
+  for (c0 = 0; c0 < RPPG_NN__BLOCK; c0 += NV * RPPG__VF) {
+    RPPG_NN__UNROLL
+    for (k = 0; k < PARTS; k++) {
+      RPPG_NN__UNROLL
+      for (v = 0; v < NV; v++) acc[k][v] = rppg__vf_zero();
+    }
+    for (i = 0; i + PARTS <= n; i += PARTS) {
+      RPPG_NN__UNROLL
+      for (k = 0; k < PARTS; k++) {
+        const rppg__vf a = rppg__vf_set1(x[i + (size_t)k]);
+        RPPG_NN__UNROLL
+        for (v = 0; v < NV; v++)
+          acc[k][v] = rppg__vf_fma(a, RPPG__CALL(rppg_nn__vload)(type, w,
+            (i + (size_t)k) * RPPG_NN__BLOCK + c0 + (size_t)v * RPPG__VF), acc[k][v]);
+      }
+    }
+    for (; i < n; i++) {
+      RPPG_NN__UNROLL
+      for (v = 0; v < NV; v++)
+        acc[0][v] = rppg__vf_fma(rppg__vf_set1(x[i]), RPPG__CALL(rppg_nn__vload)(type, w,
+          i * RPPG_NN__BLOCK + c0 + (size_t)v * RPPG__VF), acc[0][v]);
+    }
+    RPPG_NN__UNROLL
+    for (v = 0; v < NV; v++) {
+      RPPG_NN__UNROLL
+      for (k = 1; k < PARTS; k++) acc[0][v] = rppg__vf_add(acc[0][v], acc[k][v]);
+      rppg__vf_store(y + c0 + (size_t)v * RPPG__VF, acc[0][v]);
+    }
+  }
+}
+
+RPPG__FN(void, rppg_nn__dense)(int type, const void *w, const float *x, size_t n, float *y)
+{
+  if (type == RPPG_NN_F32) RPPG__CALL(rppg_nn__dense_of)(RPPG_NN_F32, w, x, n, y);
+  else if (type == RPPG_NN_F16) RPPG__CALL(rppg_nn__dense_of)(RPPG_NN_F16, w, x, n, y);
+  else RPPG__CALL(rppg_nn__dense_of)(RPPG_NN_S8, w, x, n, y);
+}
+
+/* n weights, a multiple of 16, as f32; scale [16] or NULL. */
+RPPG__FN(void, rppg_nn__widen)(int type, const void *w, const float *scale, size_t n, float *y)
+{
+  size_t i;
+  for (i = 0; i < n; i += RPPG__VF) {
+    rppg__vf a = type == RPPG_NN_F16 ? RPPG__CALL(rppg_nn__vload)(RPPG_NN_F16, w, i)
+                                     : RPPG__CALL(rppg_nn__vload)(RPPG_NN_S8, w, i);
+    if (scale) a = rppg__vf_mul(a, rppg__vf_load(scale + i % RPPG_NN__BLOCK));
+    rppg__vf_store(y + i, a);
+  }
+}
+
+/* Winograd's transforms for four outputs and three taps, points 0, 1, -1, 2, -2 and infinity
+   [LavinGray2016, 4.3]: of six inputs, of six products. */
+RPPG__SUB(void, rppg_nn__six)(const rppg__vf *d, rppg__vf *o)
+{
+  const rppg__vf two = rppg__vf_set1(2.0f), four = rppg__vf_set1(4.0f), five = rppg__vf_set1(5.0f);
+  const rppg__vf a = rppg__vf_fnma(four, d[2], d[4]), b = rppg__vf_fnma(four, d[1], d[3]);
+  const rppg__vf c = rppg__vf_sub(d[4], d[2]), e = rppg__vf_sub(d[3], d[1]);
+  o[0] = rppg__vf_fnma(five, d[2], rppg__vf_fma(four, d[0], d[4]));
+  o[1] = rppg__vf_add(a, b);
+  o[2] = rppg__vf_sub(a, b);
+  o[3] = rppg__vf_fma(two, e, c);
+  o[4] = rppg__vf_fnma(two, e, c);
+  o[5] = rppg__vf_fnma(five, d[3], rppg__vf_fma(four, d[1], d[5]));
+}
+
+RPPG__SUB(void, rppg_nn__four)(const rppg__vf *m, rppg__vf *o)
+{
+  const rppg__vf a = rppg__vf_add(m[1], m[2]), b = rppg__vf_sub(m[1], m[2]);
+  const rppg__vf c = rppg__vf_add(m[3], m[4]), d = rppg__vf_sub(m[3], m[4]);
+  o[0] = rppg__vf_add(m[0], rppg__vf_add(a, c));
+  o[1] = rppg__vf_fma(rppg__vf_set1(2.0f), d, b);
+  o[2] = rppg__vf_fma(rppg__vf_set1(4.0f), c, a);
+  o[3] = rppg__vf_add(m[5], rppg__vf_fma(rppg__vf_set1(8.0f), d, b));
+}
+
+/* Six inputs [ci] each, transformed to y, y + step, ...; ci a multiple of 16. */
+RPPG__FN(void, rppg_nn__line_in)(const float *const *from, size_t ci, float *y, size_t step)
+{
+  rppg__vf d[6], o[6];
+  size_t c;
+  int i;
+  for (c = 0; c < ci; c += RPPG__VF) {
+    RPPG_NN__UNROLL
+    for (i = 0; i < 6; i++) d[i] = rppg__vf_load(from[i] + c);
+    RPPG__CALL(rppg_nn__six)(d, o);
+    RPPG_NN__UNROLL
+    for (i = 0; i < 6; i++) rppg__vf_store(y + (size_t)i * step + c, o[i]);
+  }
+}
+
+/* The same for a square of six by six. */
+RPPG__FN(void, rppg_nn__square_in)(const float *const *from, size_t ci, float *y, size_t step)
+{
+  rppg__vf t[6][6], d[6];
+  size_t c;
+  int i, j;
+  for (c = 0; c < ci; c += RPPG__VF) {
+    RPPG_NN__UNROLL
+    for (i = 0; i < 6; i++) {
+      RPPG_NN__UNROLL
+      for (j = 0; j < 6; j++) d[j] = rppg__vf_load(from[6 * i + j] + c);
+      RPPG__CALL(rppg_nn__six)(d, t[i]);
+    }
+    RPPG_NN__UNROLL
+    for (j = 0; j < 6; j++) {
+      rppg__vf o[6];
+      RPPG_NN__UNROLL
+      for (i = 0; i < 6; i++) d[i] = t[i][j];
+      RPPG__CALL(rppg_nn__six)(d, o);
+      RPPG_NN__UNROLL
+      for (i = 0; i < 6; i++) rppg__vf_store(y + (size_t)(6 * i + j) * step + c, o[i]);
+    }
+  }
+}
+
+/* Products m, m + step, ... [16] to n <= 4 outputs, finished as rppg_nn__sum does. */
+RPPG__FN(void, rppg_nn__line_out)(const float *m, size_t step, const rppg_nn__sum *s, size_t at, int n)
+{
+  const rppg__vf lo = rppg__vf_set1(s->lo), hi = rppg__vf_set1(s->hi);
+  rppg__vf d[6], o[4];
+  size_t c;
+  int i;
+  for (c = 0; c < RPPG_NN__BLOCK; c += RPPG__VF) {
+    RPPG_NN__UNROLL
+    for (i = 0; i < 6; i++) d[i] = rppg__vf_load(m + (size_t)i * step + c);
+    RPPG__CALL(rppg_nn__four)(d, o);
+    RPPG_NN__UNROLL
+    for (i = 0; i < 4; i++) {
+      const size_t to = (at + (size_t)i) * s->y_step + c;
+      rppg__vf a = rppg__vf_add(o[i], rppg__vf_load(s->bias + c));
+      if (i < n) {
+        if (s->more) a = rppg__vf_add(a, rppg__vf_load(s->more + to));
+        rppg__vf_store(s->y + to, rppg__vf_min(hi, rppg__vf_max(lo, a)));
+      }
+    }
+  }
+}
+
+/* The same to h <= 4 rows of w <= 4 outputs; row: floats from row to row. */
+RPPG__FN(void, rppg_nn__square_out)(const float *m, size_t step, const rppg_nn__sum *s, size_t row, int h, int w)
+{
+  const rppg__vf lo = rppg__vf_set1(s->lo), hi = rppg__vf_set1(s->hi);
+  rppg__vf t[6][4], d[6], o[4];
+  size_t c;
+  int i, j;
+  for (c = 0; c < RPPG_NN__BLOCK; c += RPPG__VF) {
+    const rppg__vf bias = rppg__vf_load(s->bias + c);
+    RPPG_NN__UNROLL
+    for (i = 0; i < 6; i++) {
+      RPPG_NN__UNROLL
+      for (j = 0; j < 6; j++) d[j] = rppg__vf_load(m + (size_t)(6 * i + j) * step + c);
+      RPPG__CALL(rppg_nn__four)(d, t[i]);
+    }
+    RPPG_NN__UNROLL
+    for (j = 0; j < 4; j++) {
+      RPPG_NN__UNROLL
+      for (i = 0; i < 6; i++) d[i] = t[i][j];
+      RPPG__CALL(rppg_nn__four)(d, o);
+      RPPG_NN__UNROLL
+      for (i = 0; i < 4; i++) {
+        const size_t to = (size_t)i * row + (size_t)j * s->y_step + c;
+        rppg__vf a = rppg__vf_add(o[i], bias);
+        if (i < h && j < w) {
+          if (s->more) a = rppg__vf_add(a, rppg__vf_load(s->more + to));
+          rppg__vf_store(s->y + to, rppg__vf_min(hi, rppg__vf_max(lo, a)));
+        }
+      }
+    }
+  }
+}
+
+/* Sum or maximum of taps samples [n], upon what y holds if more; then times scale. */
+RPPG__SUB(void, rppg_nn__pool_vf)(int op, const float *const *x, size_t taps, float *y, size_t c, int more,
+                                  rppg__vf scale)
+{
+  rppg__vf a = rppg__vf_load(more ? y + c : x[0] + c);
+  size_t i;
+  for (i = more ? 0 : 1; i < taps; i++) {
+    const rppg__vf b = rppg__vf_load(x[i] + c);
+    a = op ? rppg__vf_max(a, b) : rppg__vf_add(a, b);
+  }
+  rppg__vf_store(y + c, op ? a : rppg__vf_mul(a, scale));
+}
+
+RPPG__FN(void, rppg_nn__pool)(int op, const float *const *x, size_t taps, size_t n, float *y, int more, float scale)
+{
+  const rppg__vf s = rppg__vf_set1(scale);
+  size_t c = 0, i;
+  for (; c + RPPG__VF <= n; c += RPPG__VF) {
+    if (op) RPPG__CALL(rppg_nn__pool_vf)(1, x, taps, y, c, more, s);
+    else RPPG__CALL(rppg_nn__pool_vf)(0, x, taps, y, c, more, s);
+  }
+  for (; c < n; c++) {
+    float a = more ? y[c] : x[0][c];
+    for (i = more ? 0 : 1; i < taps; i++) a = !op ? a + x[i][c] : a > x[i][c] ? a : x[i][c];
+    y[c] = op ? a : a * scale;
+  }
+}
+
+/* y = a op b of n numbers; step 0: b is one number. op as in RPPG_NN_BINARY. y may be a or b. */
+RPPG__FN(void, rppg_nn__binary)(int op, const float *a, const float *b, size_t step, size_t n, float *y)
+{
+  size_t i = 0;
+#define RPPG__X(k, wide, narrow)                                                              \
+  case k:                                                                                     \
+    for (; i + RPPG__VF <= n; i += RPPG__VF) {                                                \
+      const rppg__vf p = rppg__vf_load(a + i), q = step ? rppg__vf_load(b + i) : rppg__vf_set1(*b); \
+      rppg__vf_store(y + i, wide(p, q));                                                      \
+    }                                                                                         \
+    for (; i < n; i++) {                                                                      \
+      const float p = a[i], q = b[i * step];                                                  \
+      y[i] = narrow;                                                                          \
+    }                                                                                         \
+    break;
+  switch (op) {
+  RPPG__X(0, rppg__vf_add, p + q)
+  RPPG__X(1, rppg__vf_sub, p - q)
+  RPPG__X(2, rppg__vf_mul, p * q)
+  RPPG__X(3, rppg__vf_div, p / q)
+  RPPG__X(4, rppg__vf_min, p < q ? p : q)
+  RPPG__X(5, rppg__vf_max, p > q ? p : q)
+  default: break;
+  }
+#undef RPPG__X
+}
+
+/* Softmax of scale * y, n numbers in place. */
+RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
+{
+  float top = y[0] * scale, sum = 0.0f;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    y[i] *= scale;
+    if (y[i] > top) top = y[i];
+  }
+  for (i = 0; i < n; i++) y[i] -= top;
+  RPPG__CALL(rppg_nn__activate)(RPPG_NN_EXP, y, n);
+  for (i = 0; i < n; i++) sum += y[i];
+  sum = 1.0f / sum;
+  for (i = 0; i < n; i++) y[i] *= sum;
 }
 
 /* ---- end of pass ----------------------------------------------------------------------------- */
 
+#undef RPPG__MV
+#undef RPPG__MP
 #undef rppg__vf_fma
+#undef rppg__vf_fnma
+#undef rppg__vf_div
+#undef rppg__vf_sqrt
+#undef rppg__vf_min
+#undef rppg__vf_max
+#undef rppg__vf_exp2i
+#undef rppg__vf_load_f16
+#undef rppg__vf_load_s8
 #define RPPG__UNBIND
 #include "rppg_dsp.h"
 #endif /* RPPG_NN__KERNELS */
@@ -818,7 +1352,7 @@ RPPG__FN(void, rppg_nn__conv_run)(const rppg_nn__conv *c)
 
 /* Sums of one tile: pixels at from[], a block of outputs. pixels and split are constants. */
 RPPG__SUB(void, rppg_nn__sums8)(const rppg_nn__conv8 *c, const uint8_t *const *from, int pixels,
-                                int split, int32_t (*sums)[RPPG_NN__BLOCK])
+                                int split, int32_t *sums)
 {
   enum { PARTS = RPPG__VQ_PARTS, STEP = 4 * RPPG_NN__BLOCK };
   int part, i, j, s;
@@ -867,7 +1401,7 @@ RPPG__SUB(void, rppg_nn__sums8)(const rppg_nn__conv8 *c, const uint8_t *const *f
       for (j = 0; j < PARTS; j++) {
         RPPG_NN__UNROLL
         for (s = 1; s < split; s++) acc[0][i][j] = rppg__vq_add(acc[0][i][j], acc[s][i][j]);
-        rppg__vq_fold(sums[i] + part + j * RPPG__VQ, acc[0][i][j]);
+        rppg__vq_fold(sums + RPPG_NN__BLOCK * i + part + j * RPPG__VQ, acc[0][i][j]);
       }
     }
   }
@@ -915,7 +1449,6 @@ RPPG__SUB(void, rppg_nn__finish8)(const rppg_nn__conv8 *c, const int32_t *sums, 
   } else {
     RPPG_NN__UNROLL
     for (j = 0; j < PARTS; j++) rppg__vf_store(more + j * RPPG__VF, f[j]);
-    rppg_nn__activate(c->act, more, (size_t)c->n);
     memcpy(c->y + at, more, (size_t)c->n * sizeof(float));
   }
 }
@@ -924,7 +1457,7 @@ RPPG__FN(void, rppg_nn__conv8_run)(const rppg_nn__conv8 *c)
 {
   enum { PIXELS = RPPG__VQ_PIXELS };
   const uint8_t *from[PIXELS];
-  int32_t sums[PIXELS][RPPG_NN__BLOCK], t = 0, h = 0, w = 0;
+  int32_t sums[PIXELS * RPPG_NN__BLOCK], t = 0, h = 0, w = 0;
   size_t left = (size_t)c->yd[0] * (size_t)c->yd[1] * (size_t)c->yd[2], at = 0;
   int i, n;
   for (; left; left -= (size_t)n) {
@@ -938,8 +1471,10 @@ RPPG__FN(void, rppg_nn__conv8_run)(const rppg_nn__conv8 *c)
       RPPG__CALL(rppg_nn__sums8)(c, from, PIXELS, RPPG__VQ_SPLIT, sums);
     } else
       for (i = 0; i < n; i++)
-        RPPG__CALL(rppg_nn__sums8)(c, from + i, 1, RPPG__VQ_PARTS < 4 ? 4 : 1, sums + i);
-    for (i = 0; i < n; i++, at += c->channels) RPPG__CALL(rppg_nn__finish8)(c, sums[i], at);
+        RPPG__CALL(rppg_nn__sums8)(c, from + i, 1, RPPG__VQ_PARTS < 4 ? 4 : 1,
+                                    sums + RPPG_NN__BLOCK * i);
+    for (i = 0; i < n; i++, at += c->channels)
+      RPPG__CALL(rppg_nn__finish8)(c, sums + RPPG_NN__BLOCK * i, at);
   }
 }
 
@@ -994,10 +1529,24 @@ RPPG__FN(void, rppg_nn__quant_run)(const float *x, size_t n, float scale, float 
 /* ---- dispatch -------------------------------------------------------------------------------- */
 
 typedef struct rppg_nn__kernels {
-  void (*conv)(const rppg_nn__conv *c);
+  void (*activate)(int act, float *x, size_t n);
+  void (*sums)(const rppg_nn__sum *s, size_t n);
+  void (*depths)(const rppg_nn__sum *s, size_t outputs, size_t n);
+  void (*dense)(int type, const void *w, const float *x, size_t n, float *y);
+  void (*widen)(int type, const void *w, const float *scale, size_t n, float *y);
+  void (*line_in)(const float *const *from, size_t ci, float *y, size_t step);
+  void (*square_in)(const float *const *from, size_t ci, float *y, size_t step);
+  void (*line_out)(const float *m, size_t step, const rppg_nn__sum *s, size_t at, int n);
+  void (*square_out)(const float *m, size_t step, const rppg_nn__sum *s, size_t row, int h, int w);
+  void (*pool)(int op, const float *const *x, size_t taps, size_t n, float *y, int more, float scale);
+  void (*binary)(int op, const float *a, const float *b, size_t step, size_t n, float *y);
+  void (*softmax)(float *y, size_t n, float scale);
 } rppg_nn__kernels;
 
-#define RPPG__ROW(isa) { rppg_nn__conv_run_##isa }
+#define RPPG__ROW(isa) { rppg_nn__activate_##isa, rppg_nn__sums_##isa, rppg_nn__depths_##isa,      \
+  rppg_nn__dense_##isa, rppg_nn__widen_##isa, rppg_nn__line_in_##isa, rppg_nn__square_in_##isa,    \
+  rppg_nn__line_out_##isa, rppg_nn__square_out_##isa, rppg_nn__pool_##isa, rppg_nn__binary_##isa,   \
+  rppg_nn__softmax_##isa }
 static const rppg_nn__kernels rppg_nn__table[] = {
   RPPG__ROW(base),
 #if defined(RPPG__DISPATCH)
@@ -1035,6 +1584,11 @@ static const rppg_nn__kernels8 *rppg_nn__s8(void)
 #  endif
 #endif
   return &table[isa];
+}
+
+static void rppg_nn__activate(int act, float *x, size_t n)
+{
+  rppg_nn__table[rppg_isa_best()].activate(act, x, n);
 }
 
 /* ---- what an op needs besides its tensors ---------------------------------------------------- */
@@ -1110,11 +1664,164 @@ static const char *rppg_nn__check_windows(const rppg_nn_tensor *x, const rppg_nn
   return NULL;
 }
 
+/* Three ways to convolve: sums of products as they stand; Winograd's F(4, 3) along W, kernels cut
+   into groups of three taps; F(4 x 4, 3 x 3) for kernels of 3 by 3 [LavinGray2016]. */
+enum { RPPG_NN__DIRECT, RPPG_NN__LINES, RPPG_NN__SQUARES };
+enum {
+  RPPG_NN__CHUNK = 84,   /* outputs that go through the edge buffer at a time: 6 * 14 */
+  RPPG_NN__SQUARES_MAX = 16 /* squares transformed together; shared out over the taps along T */
+};
+
+/* What CONV and DEPTHWISE compute, from the record alone: the same at open and at every run. */
+typedef struct rppg_nn__plan {
+  int32_t xd[4], yd[4], k[3], s[3], p[3], d[3]; /* sizes; kernel, stride, padding, dilation */
+  int groups, ci, co;           /* channels of a group */
+  size_t blocks;                /* of 16 outputs, in all groups */
+  uint64_t panel;               /* weights of a block */
+  int way, padded;              /* padded: rows are copied between zeros */
+  uint64_t wide;                /* inputs in a padded row */
+  uint64_t slots[2];            /* rows kept, along T and H */
+  uint64_t row;                 /* floats of a kept row */
+  int cuts;                     /* groups of three taps */
+  uint64_t tiles;               /* groups of four outputs in a row; squares at a time */
+} rppg_nn__plan;
+
+static int32_t rppg_nn__up(int32_t n, int32_t unit) { return (int32_t)(((int64_t)n + unit - 1) / unit); }
+
+/* The cheapest way, in products or what takes as long: a transform of six numbers takes about 24 steps
+   for a vector, one of a square 250 and back 170. */
+static int rppg_nn__way(const rppg_nn__plan *p, size_t x_n, size_t y_n)
+{
+#ifdef RPPG_NN_SMALL
+  (void)p; (void)x_n; (void)y_n;
+  return RPPG_NN__DIRECT;
+#else
+  const double ci = p->ci, co = p->co, frames = p->yd[0];
+  const double taps = (double)p->k[0] * p->k[1], rows = (double)p->yd[1];
+  double cost = taps * p->k[2] * ci * co * rows * p->yd[2], lines, squares;
+  int i, way = RPPG_NN__DIRECT;
+  if (p->groups != 1 || p->ci % 16 || p->co % 16 || p->k[2] < 3 || p->k[2] > 63) return way;
+  if (x_n > (size_t)1 << 24 || y_n > (size_t)1 << 24 || taps > 4096) return way;
+  for (i = 0; i < 3; i++) if (p->s[i] != 1 || p->d[i] != 1) return way;
+  lines = 6 * taps * p->cuts * ci * co * rows * (double)p->tiles +
+          24 * p->k[0] * (double)p->xd[1] * p->cuts * (double)p->tiles * ci + 20 * rows * (double)p->tiles * co;
+  cost *= 0.8; /* worth the memory */
+  if (lines < cost) { cost = lines; way = RPPG_NN__LINES; }
+  if (p->k[1] == 3 && p->k[2] == 3) {
+    squares = (double)rppg_nn__up(p->yd[1], 4) * rppg_nn__up(p->yd[2], 4) *
+              (36.0 * p->k[0] * ci * co + 250 * ci * (frames > 1 ? p->xd[0] / frames : 1) + 170 * co);
+    if (squares < cost) way = RPPG_NN__SQUARES;
+  }
+  return way;
+#endif
+}
+
+static void rppg_nn__plan_conv(rppg_nn__plan *p, const rppg_nn_layer *l)
+{
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
+  const int depthwise = l->op == RPPG_NN_DEPTHWISE;
+  int i, plain = !depthwise;
+  memset(p, 0, sizeof *p);
+  for (i = 0; i < 3; i++) {
+    p->k[i] = l->p[i];
+    p->s[i] = l->p[3 + i];
+    p->p[i] = l->p[6 + i];
+    p->d[i] = l->p[9 + i];
+    plain = plain && p->k[i] == 1 && p->s[i] == 1 && p->p[i] == 0 && x->d[i] == y->d[i];
+  }
+  for (i = 0; i < 4; i++) { p->xd[i] = x->d[i]; p->yd[i] = y->d[i]; }
+  if (plain) { /* position by position: one long row */
+    p->xd[2] = p->yd[2] = x->d[0] * x->d[1] * x->d[2];
+    for (i = 0; i < 2; i++) p->xd[i] = p->yd[i] = 1;
+  }
+  p->groups = depthwise ? 1 : (int)l->p[12];
+  p->ci = (int)x->d[3] / p->groups;
+  p->co = (int)y->d[3] / p->groups;
+  p->blocks = (size_t)p->groups * (size_t)rppg_nn__blocks(p->co);
+  p->panel = (uint64_t)p->k[0] * (uint64_t)p->k[1] * (uint64_t)p->k[2] * (uint64_t)p->ci * RPPG_NN__BLOCK;
+  p->cuts = rppg_nn__up(p->k[2], 3);
+  p->tiles = (uint64_t)rppg_nn__up(p->yd[2], 4);
+  p->way = depthwise ? RPPG_NN__DIRECT : rppg_nn__way(p, x->n, y->n);
+  p->wide = (uint64_t)(p->yd[2] - 1) * (uint64_t)p->s[2] + (uint64_t)(p->k[2] - 1) * (uint64_t)p->d[2] + 1;
+  p->padded = p->p[2] > 0 || p->wide > (uint64_t)p->xd[2];
+  for (i = 0; i < 2; i++) {
+    p->slots[i] = (uint64_t)(p->k[i] - 1) * (uint64_t)p->d[i] + 1;
+    if (p->slots[i] > (uint64_t)p->xd[i]) p->slots[i] = (uint64_t)p->xd[i];
+  }
+  if (p->way == RPPG_NN__DIRECT) p->row = p->padded ? p->wide * (uint64_t)p->xd[3] : 0;
+  else if (p->way == RPPG_NN__LINES) p->row = 6 * (uint64_t)p->cuts * p->tiles * (uint64_t)p->ci;
+  else {
+    const uint64_t all = (uint64_t)rppg_nn__up(p->yd[1], 4) * p->tiles;
+    p->tiles = p->slots[0] < 3 ? RPPG_NN__SQUARES_MAX : p->slots[0] < 6 ? 8 : 4;
+    if (p->tiles > all) p->tiles = all;
+    p->slots[1] = 1;
+    p->row = 36 * p->tiles * (uint64_t)p->ci;
+  }
+}
+
+/* The scratch of a convolution. */
+typedef struct rppg_nn__bench {
+  const float **x, **w, **from; /* [rows]: what rppg_nn__sum reads; the rows, without group and block */
+  size_t *which;                /* [rows]: their places in the kernel, T * kh + H */
+  float *bias;                  /* [blocks][16], or [channels] */
+  float *zeros;                 /* [channels of the input] */
+  float *edge, *edge_more;      /* [CHUNK][16] */
+  float *panel;                 /* weights of a block as f32 */
+  float *kept;                  /* [slots][row] */
+  uint64_t *tags;               /* [slots]: 1 + which row lies there */
+  float *products;              /* [6][tiles][16] or [36][tiles][16] */
+} rppg_nn__bench;
+
+static void *rppg_nn__take(rppg__arena *a, uint64_t count, size_t size)
+{
+  if ((uint64_t)(size_t)count != count) { a->failed = 1; return NULL; }
+  return rppg__take(a, (size_t)count, size);
+}
+
+static void rppg_nn__lay_bench(rppg_nn__bench *b, const rppg_nn__plan *p, int type, rppg__arena *a)
+{
+  uint64_t rows = 1, slots = p->slots[0] * p->slots[1];
+  int i;
+  for (i = 0; i < 2; i++) rows *= (uint64_t)(p->k[i] < p->xd[i] ? p->k[i] : p->xd[i]);
+  b->x = (const float **)rppg_nn__take(a, rows, sizeof *b->x);
+  b->w = (const float **)rppg_nn__take(a, rows, sizeof *b->w);
+  b->from = (const float **)rppg_nn__take(a, rows, sizeof *b->from);
+  b->which = (size_t *)rppg_nn__take(a, rows, sizeof *b->which);
+  b->bias = (float *)rppg_nn__take(a, p->blocks * RPPG_NN__BLOCK, sizeof(float));
+  b->zeros = (float *)rppg_nn__take(a, (uint64_t)p->xd[3] + RPPG_NN__BLOCK, sizeof(float));
+  b->edge = (float *)rppg_nn__take(a, RPPG_NN__CHUNK * RPPG_NN__BLOCK, sizeof(float));
+  b->edge_more = (float *)rppg_nn__take(a, RPPG_NN__CHUNK * RPPG_NN__BLOCK, sizeof(float));
+  b->panel = (float *)rppg_nn__take(a, type != RPPG_NN_F32 ? p->panel : 0, sizeof(float));
+  b->kept = (float *)rppg_nn__take(a, p->row ? slots * p->row : 0, sizeof(float)); /* below 2^60 */
+  b->tags = (uint64_t *)rppg_nn__take(a, p->row ? slots : 0, sizeof *b->tags);
+  b->products = (float *)rppg_nn__take(a, p->way == RPPG_NN__DIRECT ? 0 : (p->way == RPPG_NN__LINES ? 6 : 36) *
+                                       p->tiles * RPPG_NN__BLOCK, sizeof(float));
+}
+
+/* Scratch in bytes; UINT64_MAX where it is more than an address space. */
+static uint64_t rppg_nn__bench_size(const rppg_nn__plan *p, int type)
+{
+  rppg_nn__bench b;
+  rppg__arena a;
+  rppg__arena_begin(&a, NULL, 0);
+  rppg_nn__lay_bench(&b, p, type, &a);
+  return a.failed ? UINT64_MAX : (uint64_t)(a.at - a.begin);
+}
+
+/* Floats of transformed weights. */
+static uint64_t rppg_nn__transformed(const rppg_nn__plan *p)
+{
+  const uint64_t rows = (uint64_t)p->k[0] * (uint64_t)p->k[1] * (uint64_t)p->ci * RPPG_NN__BLOCK;
+  if (p->way == RPPG_NN__DIRECT) return 0;
+  return p->blocks * (p->way == RPPG_NN__LINES ? 6 * (uint64_t)p->cuts * rows : 12 * rows);
+}
+
 static const char *rppg_nn__check_conv(const rppg_nn_layer *l, rppg_nn__need *need)
 {
   const rppg_nn_tensor *x = l->in[0], *y = l->out[0], *w = l->w[0];
   const char *wrong = rppg_nn__check_windows(x, y, l->p, l->p + 3, l->p + 6, l->p + 9);
   const int32_t groups = l->p[12];
+  rppg_nn__plan plan;
   double taps;
   uint64_t panel;
   if (wrong) return wrong;
@@ -1131,89 +1838,456 @@ static const char *rppg_nn__check_conv(const rppg_nn_layer *l, rppg_nn__need *ne
   if (!rppg_nn__vector(l->w[1], y->d[3])) return "bias";
   if (!rppg_nn__vector(l->w[2], y->d[3])) return "scale";
   if (l->in[1] && (!rppg_nn__f32(l->in[1]) || !rppg_nn__same(l->in[1], y))) return "residual";
-  need->scratch =
-      ((uint64_t)(x->d[3] / groups) + RPPG_NN__BLOCK + (w->type ? panel : 0)) * sizeof(float);
+  rppg_nn__plan_conv(&plan, l);
+  need->scratch = rppg_nn__bench_size(&plan, w->type);
+  need->prep = rppg_nn__transformed(&plan) * sizeof(float);
   need->macs = taps * (double)y->n;
   return NULL;
 }
 
-static float rppg_nn__half(uint16_t h) /* IEEE binary16, exactly */
+/* Three taps of a filter to Winograd's six. */
+static void rppg_nn__three(const float g[3], float o[6])
 {
-  uint32_t u = (uint32_t)(h & 0x7fff) << 13;
-  float x;
-  memcpy(&x, &u, 4);
-  x *= 5.192296858534828e33f; /* 2^112: the difference of the exponents' biases */
-  memcpy(&u, &x, 4);
-  u |= (uint32_t)(h & 0x8000) << 16;
-  memcpy(&x, &u, 4);
-  return x;
+  const float a = g[0] + g[2], b = g[0] * (1.0f / 24) + g[2] * (1.0f / 6);
+  o[0] = g[0] * 0.25f;
+  o[1] = (a + g[1]) * (-1.0f / 6);
+  o[2] = (a - g[1]) * (-1.0f / 6);
+  o[3] = b + g[1] * (1.0f / 12);
+  o[4] = b - g[1] * (1.0f / 12);
+  o[5] = g[2];
 }
 
-/* One block's weights as f32: in place, or expanded into the scratch. */
-static const float *rppg_nn__panel(const rppg_nn_layer *l, size_t block, size_t size, int first,
-                                   int n, float *scratch)
+/* One weight as f32. */
+static float rppg_nn__weight(const rppg_nn_tensor *w, const float *scale, size_t i, size_t channel)
+{
+  const uint8_t *p = (const uint8_t *)w->data;
+  uint32_t u;
+  uint16_t h;
+  float x;
+  if (w->type == RPPG_NN_F32) return ((const float *)w->data)[i];
+  if (w->type == RPPG_NN_S8) return (float)((const int8_t *)w->data)[i] * scale[channel];
+  memcpy(&h, p + 2 * i, 2);
+  u = (uint32_t)(h & 0x7fff) << 13 | (uint32_t)(h & 0x8000) << 16;
+  memcpy(&x, &u, 4);
+  return x * RPPG_NN__2_112;
+}
+
+/* Transforms the weights: LINES [block][6][kt][kh][cuts][ci][16], SQUARES [block][36][kt][ci][16]. */
+static void rppg_nn__prepare_conv(rppg_nn_layer *l)
 {
   const rppg_nn_tensor *w = l->w[0];
   const float *scale = rppg_nn__data(l->w[2]);
-  size_t i;
-  if (w->type == RPPG_NN_F32) return rppg_nn__data(w) + block * size;
-  for (i = 0; i < size; i++) {
-    if (w->type == RPPG_NN_F16) {
-      uint16_t h;
-      memcpy(&h, (const uint8_t *)w->data + 2 * (block * size + i), 2);
-      scratch[i] = rppg_nn__half(h);
-    } else {
-      const int c = (int)(i % RPPG_NN__BLOCK);
-      scratch[i] =
-          c < n ? (float)((const int8_t *)w->data)[block * size + i] * scale[first + c] : 0.0f;
+  float *out = (float *)l->prep;
+  rppg_nn__plan p;
+  size_t lanes, rows, b, r, c, kw;
+  rppg_nn__plan_conv(&p, l);
+  if (p.way == RPPG_NN__DIRECT) return;
+  lanes = (size_t)p.ci * RPPG_NN__BLOCK;
+  rows = (size_t)p.k[0] * (size_t)p.k[1];
+  kw = (size_t)p.k[2];
+  for (b = 0; b < p.blocks; b++) {
+    const size_t first = b * (size_t)p.panel;
+    for (c = 0; c < lanes; c++) {
+      const size_t channel = b * RPPG_NN__BLOCK + c % RPPG_NN__BLOCK;
+      float g[3], o[6], t[3][6];
+      size_t cut, i, j;
+      for (r = 0; r < rows; r++)
+        for (cut = 0; cut < (size_t)p.cuts; cut++) {
+          for (i = 0; i < 3; i++)
+            g[i] = 3 * cut + i < kw
+                     ? rppg_nn__weight(w, scale, first + (r * kw + 3 * cut + i) * lanes + c, channel)
+                     : 0.0f;
+          if (p.way == RPPG_NN__LINES) {
+            rppg_nn__three(g, o);
+            for (i = 0; i < 6; i++)
+              out[(((b * 6 + i) * rows + r) * (size_t)p.cuts + cut) * lanes + c] = o[i];
+            continue;
+          }
+          rppg_nn__three(g, t[r % 3]);
+          if (r % 3 < 2) continue;
+          for (j = 0; j < 6; j++) {
+            for (i = 0; i < 3; i++) g[i] = t[i][j];
+            rppg_nn__three(g, o);
+            for (i = 0; i < 6; i++)
+              out[((b * 36 + 6 * i + j) * (size_t)p.k[0] + r / 3) * lanes + c] = o[i];
+          }
+        }
     }
   }
-  return scratch;
+}
+
+/* A convolution under way. */
+typedef struct rppg_nn__job {
+  const rppg_nn__kernels *kernels;
+  const rppg_nn_layer *layer;
+  rppg_nn__plan p;
+  rppg_nn__bench b;
+  const float *x, *more;
+  float *y;
+  rppg_nn__sum s, raw; /* raw: without bias and bounds */
+} rppg_nn__job;
+
+/* Sets up what does not change: scratch, bias, bounds. RELU and RELU6 are bounds. */
+static void rppg_nn__begin(rppg_nn__job *j, const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const float *bias = rppg_nn__data(l->w[1]);
+  const uint32_t infinite = 0x7f800000u;
+  rppg__arena a;
+  size_t b, n, per;
+  memset(j, 0, sizeof *j);
+  j->kernels = (const rppg_nn__kernels *)m->kernels;
+  j->layer = l;
+  rppg_nn__plan_conv(&j->p, l);
+  rppg__arena_begin(&a, m->scratch, (size_t)-1 - (size_t)(uintptr_t)m->scratch);
+  rppg_nn__lay_bench(&j->b, &j->p, l->w[0]->type, &a);
+  j->x = rppg_nn__data(l->in[0]);
+  j->more = rppg_nn__data(l->in[1]);
+  j->y = rppg_nn__data(l->out[0]);
+  memset(j->b.zeros, 0, ((size_t)j->p.xd[3] + RPPG_NN__BLOCK) * sizeof(float));
+  if (j->p.row) memset(j->b.tags, 0, (size_t)(j->p.slots[0] * j->p.slots[1]) * sizeof *j->b.tags);
+  memset(j->b.bias, 0, j->p.blocks * RPPG_NN__BLOCK * sizeof(float));
+  per = j->p.blocks / (size_t)j->p.groups;
+  for (b = 0; bias && b < (size_t)j->p.groups; b++) {
+    n = (size_t)j->p.co;
+    memcpy(j->b.bias + b * per * RPPG_NN__BLOCK, bias + b * n, n * sizeof(float));
+  }
+  memcpy(&j->s.hi, &infinite, 4);
+  j->s.lo = l->act == RPPG_NN_RELU || l->act == RPPG_NN_RELU6 ? 0.0f : -j->s.hi;
+  if (l->act == RPPG_NN_RELU6) j->s.hi = 6.0f;
+  j->s.x = j->raw.x = j->b.x;
+  j->s.w = j->raw.w = j->b.w;
+  memcpy(&j->raw.hi, &infinite, 4);
+  j->raw.lo = -j->raw.hi;
+  j->raw.bias = j->b.zeros;
+}
+
+/* The activation, where it is more than bounds. */
+static void rppg_nn__finish(const rppg_nn__job *j, float *y, size_t n)
+{
+  if (j->layer->act > RPPG_NN_RELU6) j->kernels->activate(j->layer->act, y, n);
+}
+
+/* Copies a row between zeros. */
+static void rppg_nn__pad_row(const rppg_nn__plan *p, const float *x, float *y)
+{
+  const size_t n = (size_t)p->xd[3], before = (size_t)p->p[2], wide = (size_t)p->wide;
+  size_t width = (size_t)p->xd[2];
+  if (width > wide - before) width = wide - before;
+  memset(y, 0, before * n * sizeof *y);
+  memcpy(y + before * n, x, width * n * sizeof *y);
+  memset(y + (before + width) * n, 0, (wide - before - width) * n * sizeof *y);
+}
+
+/* Transforms a row: [6][cuts][tiles][ci]. */
+static void rppg_nn__line_row(const rppg_nn__job *j, const float *x, float *y)
+{
+  const size_t ci = (size_t)j->p.ci, tiles = (size_t)j->p.tiles, step = (size_t)j->p.cuts * tiles * ci;
+  const float *from[6];
+  size_t cut, t;
+  int i;
+  for (cut = 0; cut < (size_t)j->p.cuts; cut++)
+    for (t = 0; t < tiles; t++, y += ci) {
+      const int64_t first = (int64_t)(4 * t + 3 * cut) - j->p.p[2];
+      for (i = 0; i < 6; i++)
+        from[i] = first + i >= 0 && first + i < j->p.xd[2] ? x + (size_t)(first + i) * ci : j->b.zeros;
+      j->kernels->line_in(from, ci, y, step);
+    }
+}
+
+/* Gathers the input rows under output row t, h, made ready; returns how many there are. */
+static size_t rppg_nn__gather_rows(rppg_nn__job *j, int32_t t, int32_t h)
+{
+  const rppg_nn__plan *p = &j->p;
+  const size_t line = (size_t)p->xd[2] * (size_t)p->xd[3];
+  size_t n = 0;
+  int32_t a, b;
+  for (a = 0; a < p->k[0]; a++) {
+    const int64_t ti = (int64_t)t * p->s[0] - p->p[0] + (int64_t)a * p->d[0];
+    if (ti < 0 || ti >= p->xd[0]) continue;
+    for (b = 0; b < p->k[1]; b++) {
+      const int64_t hi = (int64_t)h * p->s[1] - p->p[1] + (int64_t)b * p->d[1];
+      const size_t row = (size_t)(ti * p->xd[1] + hi);
+      const float *x;
+      if (hi < 0 || hi >= p->xd[1]) continue;
+      x = j->x + row * line;
+      if (p->row) {
+        const size_t slot = (size_t)((uint64_t)ti % p->slots[0] * p->slots[1] + (uint64_t)hi % p->slots[1]);
+        float *kept = j->b.kept + slot * (size_t)p->row;
+        if (j->b.tags[slot] != row + 1) {
+          j->b.tags[slot] = row + 1;
+          if (p->way == RPPG_NN__DIRECT) rppg_nn__pad_row(p, x, kept);
+          else rppg_nn__line_row(j, x, kept);
+        }
+        x = kept;
+      }
+      j->b.from[n] = x;
+      j->b.which[n++] = (size_t)a * (size_t)p->k[1] + (size_t)b;
+    }
+  }
+  return n;
+}
+
+static size_t rppg_nn__row_at(const rppg_nn__plan *p, int32_t t, int32_t h)
+{
+  return ((size_t)t * (size_t)p->yd[1] + (size_t)h) * (size_t)p->yd[2] * (size_t)p->yd[3];
+}
+
+/* Outputs of one block in one row; a block of fewer than 16 goes through the edge buffer. */
+static void rppg_nn__block_row(rppg_nn__job *j, size_t first, size_t n, size_t at)
+{
+  const size_t all = (size_t)j->p.yd[2], co = (size_t)j->p.yd[3];
+  rppg_nn__sum *s = &j->s;
+  size_t i, k, chunk;
+  if (n == RPPG_NN__BLOCK) {
+    s->y = j->y + at + first;
+    s->y_step = co;
+    s->more = j->more ? j->more + at + first : NULL;
+    j->kernels->sums(s, all);
+    return;
+  }
+  s->y_step = RPPG_NN__BLOCK;
+  s->more = j->more ? j->b.edge_more : NULL;
+  s->y = j->b.edge;
+  for (i = 0; i < all; i += chunk) {
+    chunk = all - i;
+    if (chunk > RPPG_NN__CHUNK) chunk = RPPG_NN__CHUNK;
+    if (j->more) {
+      memset(j->b.edge_more, 0, chunk * RPPG_NN__BLOCK * sizeof(float));
+      for (k = 0; k < chunk; k++)
+        memcpy(j->b.edge_more + k * RPPG_NN__BLOCK, j->more + at + (i + k) * co + first, n * sizeof(float));
+    }
+    j->kernels->sums(s, chunk);
+    for (k = 0; k < chunk; k++)
+      memcpy(j->y + at + (i + k) * co + first, j->b.edge + k * RPPG_NN__BLOCK, n * sizeof(float));
+    for (k = 0; k < s->rows; k++) j->b.x[k] += chunk * s->step;
+  }
+}
+
+/* First channel of a block, and how many of its 16 there are. */
+static size_t rppg_nn__channels(const rppg_nn__plan *p, size_t block, size_t *first)
+{
+  const size_t per = p->blocks / (size_t)p->groups, co = (size_t)p->co;
+  const size_t in_group = block % per * RPPG_NN__BLOCK;
+  *first = block / per * co + in_group;
+  return co - in_group < 16 ? co - in_group : 16;
+}
+
+static const uint8_t *rppg_nn__block_at(const rppg_nn__job *j, size_t block)
+{
+  const rppg_nn_tensor *w = j->layer->w[0];
+  const size_t bytes = w->type == RPPG_NN_F32 ? 4 : w->type == RPPG_NN_F16 ? 2 : 1;
+  return (const uint8_t *)w->data + block * (size_t)j->p.panel * bytes;
+}
+
+static void rppg_nn__run_direct(rppg_nn__job *j)
+{
+  const rppg_nn__plan *p = &j->p;
+  const rppg_nn_tensor *w = j->layer->w[0];
+  const float *scales = rppg_nn__data(j->layer->w[2]);
+  const size_t together = w->type == RPPG_NN_F32 ? p->blocks : 1; /* others are widened one by one */
+  const size_t pixel = (size_t)p->xd[3], taps = (size_t)p->k[2], lanes = (size_t)p->ci * RPPG_NN__BLOCK;
+  size_t begin, b, r, n, first;
+  int32_t t, h;
+  j->s.step = (size_t)p->s[2] * pixel;
+  j->s.hop = (size_t)p->d[2] * pixel;
+  j->s.segs = taps;
+  j->s.len = (size_t)p->ci;
+  if (p->groups == 1 && p->d[2] == 1) { j->s.segs = 1; j->s.len *= taps; }
+  for (begin = 0; begin < p->blocks; begin += together) {
+    if (w->type != RPPG_NN_F32) {
+      float scale[RPPG_NN__BLOCK] = { 0 };
+      n = rppg_nn__channels(p, begin, &first);
+      if (scales) memcpy(scale, scales + first, n * sizeof *scale);
+      j->kernels->widen(w->type, rppg_nn__block_at(j, begin), scales ? scale : NULL, (size_t)p->panel, j->b.panel);
+    }
+    for (t = 0; t < p->yd[0]; t++)
+      for (h = 0; h < p->yd[1]; h++) {
+        const size_t at = rppg_nn__row_at(p, t, h);
+        j->s.rows = rppg_nn__gather_rows(j, t, h);
+        for (b = begin; b < begin + together; b++) {
+          const float *panel = w->type == RPPG_NN_F32 ? (const float *)(const void *)rppg_nn__block_at(j, b)
+                                                      : j->b.panel;
+          const size_t group = b / (p->blocks / (size_t)p->groups);
+          n = rppg_nn__channels(p, b, &first);
+          for (r = 0; r < j->s.rows; r++) {
+            j->b.x[r] = j->b.from[r] + group * (size_t)p->ci;
+            j->b.w[r] = panel + j->b.which[r] * taps * lanes;
+          }
+          j->s.bias = j->b.bias + b * RPPG_NN__BLOCK;
+          rppg_nn__block_row(j, first, n, at);
+        }
+        if (begin + together == p->blocks) rppg_nn__finish(j, j->y + at, (size_t)p->yd[2] * (size_t)p->yd[3]);
+      }
+  }
+}
+
+/* The products of a row: for each of the six points a sum over all rows, cuts and inputs. */
+static void rppg_nn__run_lines(rppg_nn__job *j)
+{
+  const rppg_nn__plan *p = &j->p;
+  const size_t ci = (size_t)p->ci, tiles = (size_t)p->tiles, cuts = (size_t)p->cuts;
+  const size_t rows = (size_t)p->k[0] * (size_t)p->k[1], lanes = cuts * ci * RPPG_NN__BLOCK;
+  const size_t width = (size_t)p->yd[2], co = (size_t)p->yd[3];
+  const float *weights = (const float *)j->layer->prep;
+  rppg_nn__sum s;
+  size_t b, i, r, t;
+  int32_t f, h;
+  for (f = 0; f < p->yd[0]; f++)
+    for (h = 0; h < p->yd[1]; h++) {
+      const size_t at = rppg_nn__row_at(p, f, h), n = rppg_nn__gather_rows(j, f, h);
+      for (b = 0; b < p->blocks; b++) {
+        s = j->raw;
+        s.rows = n;
+        s.segs = cuts;
+        s.len = ci;
+        s.hop = tiles * ci;
+        s.step = ci;
+        s.y_step = RPPG_NN__BLOCK;
+        for (i = 0; i < 6; i++) {
+          for (r = 0; r < n; r++) {
+            j->b.x[r] = j->b.from[r] + i * cuts * tiles * ci;
+            j->b.w[r] = weights + ((b * 6 + i) * rows + j->b.which[r]) * lanes;
+          }
+          s.y = j->b.products + i * tiles * RPPG_NN__BLOCK;
+          j->kernels->sums(&s, tiles);
+        }
+        s = j->s;
+        s.bias = j->b.bias + b * RPPG_NN__BLOCK;
+        s.y = j->y + at + b * RPPG_NN__BLOCK;
+        s.y_step = co;
+        s.more = j->more ? j->more + at + b * RPPG_NN__BLOCK : NULL;
+        for (t = 0; t < tiles; t++)
+          j->kernels->line_out(j->b.products + t * RPPG_NN__BLOCK, tiles * RPPG_NN__BLOCK, &s, 4 * t,
+                               width - 4 * t < 4 ? (int)(width - 4 * t) : 4);
+      }
+      rppg_nn__finish(j, j->y + at, width * co);
+    }
+}
+
+/* Transforms the six by six inputs of square k of frame t. */
+static void rppg_nn__square_at(const rppg_nn__job *j, size_t t, size_t k, float *y, size_t step)
+{
+  const rppg_nn__plan *p = &j->p;
+  const size_t across = (size_t)rppg_nn__up(p->yd[2], 4), ci = (size_t)p->ci;
+  const int64_t h = (int64_t)(k / across) * 4 - p->p[1], w = (int64_t)(k % across) * 4 - p->p[2];
+  const float *from[36], *x = j->x + t * (size_t)p->xd[1] * (size_t)p->xd[2] * ci;
+  int a, b;
+  for (a = 0; a < 6; a++)
+    for (b = 0; b < 6; b++)
+      from[6 * a + b] = h + a < 0 || h + a >= p->xd[1] || w + b < 0 || w + b >= p->xd[2]
+                          ? j->b.zeros
+                          : x + (size_t)((h + a) * p->xd[2] + w + b) * ci;
+  j->kernels->square_in(from, ci, y, step);
+}
+
+/* The products of n squares of one block, and from them the outputs of frame f. */
+static void rppg_nn__square_block(rppg_nn__job *j, size_t block, size_t begin, size_t n, size_t rows, int32_t f)
+{
+  const rppg_nn__plan *p = &j->p;
+  const size_t lanes = (size_t)p->ci * RPPG_NN__BLOCK, co = (size_t)p->yd[3], kt = (size_t)p->k[0];
+  const size_t across = (size_t)rppg_nn__up(p->yd[2], 4), step = n * RPPG_NN__BLOCK;
+  const float *weights = (const float *)j->layer->prep;
+  rppg_nn__sum s = j->raw;
+  size_t i, r, k;
+  s.rows = rows;
+  s.segs = 1;
+  s.len = s.step = (size_t)p->ci;
+  s.y_step = RPPG_NN__BLOCK;
+  for (i = 0; i < 36; i++) {
+    for (r = 0; r < rows; r++) {
+      j->b.x[r] = j->b.from[r] + i * n * (size_t)p->ci;
+      j->b.w[r] = weights + ((block * 36 + i) * kt + j->b.which[r]) * lanes;
+    }
+    s.y = j->b.products + i * step;
+    j->kernels->sums(&s, n);
+  }
+  s = j->s;
+  s.bias = j->b.bias + block * RPPG_NN__BLOCK;
+  s.y_step = co;
+  for (k = 0; k < n; k++) {
+    const int32_t h = (int32_t)((begin + k) / across) * 4, w = (int32_t)((begin + k) % across) * 4;
+    const int32_t tall = p->yd[1] - h, wide = p->yd[2] - w;
+    const size_t at = rppg_nn__row_at(p, f, h) + (size_t)w * co + block * RPPG_NN__BLOCK;
+    s.y = j->y + at;
+    s.more = j->more ? j->more + at : NULL;
+    j->kernels->square_out(j->b.products + k * RPPG_NN__BLOCK, step, &s, (size_t)p->yd[2] * co,
+                           tall < 4 ? (int)tall : 4, wide < 4 ? (int)wide : 4);
+  }
+}
+
+/* Some squares at a time, through all frames: each frame's are transformed once. */
+static void rppg_nn__run_squares(rppg_nn__job *j)
+{
+  const rppg_nn__plan *p = &j->p;
+  const size_t all = (size_t)rppg_nn__up(p->yd[1], 4) * (size_t)rppg_nn__up(p->yd[2], 4), ci = (size_t)p->ci;
+  const size_t groups = (all + (size_t)p->tiles - 1) / (size_t)p->tiles;
+  size_t g, begin = 0, n, b, k, rows;
+  int32_t f, a;
+  for (g = 0; g < groups; g++, begin += n) {
+    n = all / groups + (g < all % groups);
+    memset(j->b.tags, 0, (size_t)p->slots[0] * sizeof *j->b.tags);
+    for (f = 0; f < p->yd[0]; f++) {
+      rows = 0;
+      for (a = 0; a < p->k[0]; a++) {
+        const int64_t t = (int64_t)f - p->p[0] + a;
+        const size_t slot = (size_t)((uint64_t)t % p->slots[0]);
+        float *kept = j->b.kept + slot * (size_t)p->row;
+        if (t < 0 || t >= p->xd[0]) continue;
+        if (j->b.tags[slot] != (uint64_t)t + 1)
+          for (k = 0; k < n; k++) rppg_nn__square_at(j, (size_t)t, begin + k, kept + k * ci, n * ci);
+        j->b.tags[slot] = (uint64_t)t + 1;
+        j->b.from[rows] = kept;
+        j->b.which[rows++] = (size_t)a;
+      }
+      for (b = 0; b < p->blocks; b++) rppg_nn__square_block(j, b, begin, n, rows, f);
+    }
+  }
+  rppg_nn__finish(j, j->y, (size_t)p->yd[0] * (size_t)p->yd[1] * (size_t)p->yd[2] * (size_t)p->yd[3]);
+}
+
+/* One output position, whose window is the whole input: a dense layer. */
+static int rppg_nn__is_dense(const rppg_nn__plan *p)
+{
+  int i;
+  for (i = 0; i < 3; i++)
+    if (p->yd[i] != 1 || p->k[i] != p->xd[i] || p->p[i] || (p->k[i] > 1 && p->d[i] != 1)) return 0;
+  return p->groups == 1;
+}
+
+static void rppg_nn__run_dense(rppg_nn__job *j)
+{
+  const rppg_nn_tensor *w = j->layer->w[0];
+  const float *scale = rppg_nn__data(j->layer->w[2]);
+  const size_t inputs = (size_t)j->p.panel / RPPG_NN__BLOCK;
+  size_t b, i, n, first;
+  for (b = 0; b < j->p.blocks; b++) {
+    float *y = j->b.edge;
+    n = rppg_nn__channels(&j->p, b, &first);
+    j->kernels->dense(w->type, rppg_nn__block_at(j, b), j->x, inputs, y);
+    for (i = 0; i < n; i++) {
+      float a = (scale ? y[i] * scale[first + i] : y[i]) + j->b.bias[first + i];
+      if (j->more) a += j->more[first + i];
+      j->y[first + i] = a < j->s.lo ? j->s.lo : a > j->s.hi ? j->s.hi : a;
+    }
+  }
+  rppg_nn__finish(j, j->y, (size_t)j->p.co);
 }
 
 static void rppg_nn__run_conv(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
-  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
-  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
-  const int groups = (int)l->p[12], ci = (int)x->d[3] / groups, co = (int)y->d[3] / groups;
-  const size_t size =
-      (size_t)l->p[0] * (size_t)l->p[1] * (size_t)l->p[2] * (size_t)ci * RPPG_NN__BLOCK;
-  const float *bias = rppg_nn__data(l->w[1]);
-  float *zeros = (float *)m->scratch, *padded = zeros + ci;
-  rppg_nn__conv c;
-  size_t block = 0;
-  int g, at;
-  memset(zeros, 0, (size_t)ci * sizeof *zeros);
-  c.x = rppg_nn__data(x);
-  c.y = rppg_nn__data(y);
-  c.more = rppg_nn__data(l->in[1]);
-  c.zeros = zeros;
-  c.bias = padded;
-  c.xd = x->d;
-  c.yd = y->d;
-  c.k = l->p;
-  c.stride = l->p + 3;
-  c.pad = l->p + 6;
-  c.dilation = l->p + 9;
-  c.ci = ci;
-  c.act = l->act;
-  for (g = 0; g < groups; g++) {
-    for (at = 0; at < co; at += RPPG_NN__BLOCK, block++) {
-      c.x_at = g * ci;
-      c.y_at = g * co + at;
-      c.n = co - at < RPPG_NN__BLOCK ? co - at : RPPG_NN__BLOCK;
-      memset(padded, 0, RPPG_NN__BLOCK * sizeof *padded);
-      if (bias) memcpy(padded, bias + c.y_at, (size_t)c.n * sizeof *padded);
-      c.w = rppg_nn__panel(l, block, size, c.y_at, c.n, padded + RPPG_NN__BLOCK);
-      kernels->conv(&c);
-    }
-  }
+  rppg_nn__job j;
+  rppg_nn__begin(&j, m, l);
+  if (rppg_nn__is_dense(&j.p)) rppg_nn__run_dense(&j);
+  else if (j.p.way == RPPG_NN__SQUARES) rppg_nn__run_squares(&j);
+  else if (j.p.way == RPPG_NN__LINES) rppg_nn__run_lines(&j);
+  else rppg_nn__run_direct(&j);
 }
 
 static const char *rppg_nn__check_depthwise(const rppg_nn_layer *l, rppg_nn__need *need)
 {
   const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
   const char *wrong = rppg_nn__check_windows(x, y, l->p, l->p + 3, l->p + 6, l->p + 9);
+  rppg_nn__plan plan;
   uint64_t taps;
   if (wrong) return wrong;
   if (!rppg_nn__f32(x) || !rppg_nn__f32(y)) return "type";
@@ -1224,42 +2298,34 @@ static const char *rppg_nn__check_depthwise(const rppg_nn_layer *l, rppg_nn__nee
       (uint64_t)l->w[0]->n != taps * (uint64_t)y->d[3])
     return "weights";
   if (!rppg_nn__vector(l->w[1], y->d[3])) return "bias";
+  rppg_nn__plan_conv(&plan, l);
+  need->scratch = rppg_nn__bench_size(&plan, RPPG_NN_F32);
   need->macs = (double)taps * (double)y->n;
   return NULL;
 }
 
 static void rppg_nn__run_depthwise(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
-  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
-  const float *w = rppg_nn__data(l->w[0]), *bias = rppg_nn__data(l->w[1]), *from = rppg_nn__data(x);
-  const int32_t *k = l->p, *stride = l->p + 3, *pad = l->p + 6, *dilation = l->p + 9;
-  const size_t n = (size_t)y->d[3];
-  float *to = rppg_nn__data(y);
-  int32_t t, h, v, a, b, d;
-  size_t c;
-  (void)m;
-  for (t = 0; t < y->d[0]; t++)
-    for (h = 0; h < y->d[1]; h++)
-      for (v = 0; v < y->d[2]; v++, to += n) {
-        for (c = 0; c < n; c++) to[c] = bias ? bias[c] : 0.0f;
-        for (a = 0; a < k[0]; a++)
-          for (b = 0; b < k[1]; b++)
-            for (d = 0; d < k[2]; d++) {
-              const int64_t ti = (int64_t)t * stride[0] - pad[0] + (int64_t)a * dilation[0];
-              const int64_t hi = (int64_t)h * stride[1] - pad[1] + (int64_t)b * dilation[1];
-              const int64_t vi = (int64_t)v * stride[2] - pad[2] + (int64_t)d * dilation[2];
-              const float *f = w +
-                               (((size_t)a * (size_t)k[1] + (size_t)b) * (size_t)k[2] + (size_t)d) *
-                                   n,
-                          *s;
-              if (ti < 0 || ti >= x->d[0] || hi < 0 || hi >= x->d[1] || vi < 0 || vi >= x->d[2])
-                continue;
-              s = from +
-                  (((size_t)ti * (size_t)x->d[1] + (size_t)hi) * (size_t)x->d[2] + (size_t)vi) * n;
-              for (c = 0; c < n; c++) to[c] += s[c] * f[c];
-            }
-        rppg_nn__activate(l->act, to, n);
-      }
+  const float *w = rppg_nn__data(l->w[0]);
+  rppg_nn__job j;
+  size_t n, r;
+  int32_t t, h;
+  rppg_nn__begin(&j, m, l);
+  n = (size_t)j.p.xd[3];
+  j.s.bias = j.b.bias;
+  j.s.x = j.b.from;
+  j.s.step = (size_t)j.p.s[2] * n;
+  j.s.hop = (size_t)j.p.d[2] * n;
+  j.s.segs = (size_t)j.p.k[2];
+  j.s.y_step = n;
+  for (t = 0; t < j.p.yd[0]; t++)
+    for (h = 0; h < j.p.yd[1]; h++) {
+      j.s.y = j.y + rppg_nn__row_at(&j.p, t, h);
+      j.s.rows = rppg_nn__gather_rows(&j, t, h);
+      for (r = 0; r < j.s.rows; r++) j.b.w[r] = w + j.b.which[r] * j.s.segs * n;
+      j.kernels->depths(&j.s, (size_t)j.p.yd[2], n);
+      rppg_nn__finish(&j, j.s.y, (size_t)j.p.yd[2] * n);
+    }
 }
 
 /* ---- 8 bits ---------------------------------------------------------------------------------- */
@@ -1463,7 +2529,6 @@ static void rppg_nn__run_conv8(const rppg_nn_model *m, const rppg_nn_layer *l)
   c.quads = (size_t)((run + 3) / 4);
   memcpy(c.yd, y->d, sizeof c.yd);
   c.channels = (size_t)y->d[3];
-  c.act = l->act;
   c.lo = l->act == RPPG_NN_RELU ? (float)y->zero : 0.0f;
   c.more_zero = more ? more->zero : 0;
   c.more_scale = !more ? 0.0f : y->type == RPPG_NN_U7 ? more->scale / y->scale : more->scale;
@@ -1482,30 +2547,25 @@ static void rppg_nn__run_conv8(const rppg_nn_model *m, const rppg_nn_layer *l)
       kernels->conv(&c);
     }
   }
+  if (y->type == RPPG_NN_F32) rppg_nn__activate(l->act, rppg_nn__data(y), y->n);
 }
 
-/* ACT of u7: what becomes of each of the 128 numbers. */
-static void rppg_nn__prepare_act8(rppg_nn_layer *l)
+static const char *rppg_nn__check_lookup(const rppg_nn_layer *l, rppg_nn__need *need)
 {
-  uint8_t *table = (uint8_t *)l->prep;
-  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
-  int i;
-  if (x->type != RPPG_NN_U7) return;
-  for (i = 0; i < 128; i++) {
-    float f = (float)(i - x->zero) * x->scale;
-    rppg_nn__activate(l->act, &f, 1);
-    f = f * (1.0f / y->scale);
-    f = f + (float)y->zero;
-    table[i] = rppg_nn__stored(f, 0.0f);
-  }
+  (void)need;
+  if (!rppg_nn__u7(l->in[0]) || !rppg_nn__u7(l->out[0])) return "type";
+  if (l->w[0]->type != RPPG_NN_S8 || l->w[0]->n != 128) return "weights";
+  return rppg_nn__same(l->in[0], l->out[0]) ? NULL : "output size";
 }
 
-static void rppg_nn__run_act8(const rppg_nn_layer *l)
+static void rppg_nn__run_lookup(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
-  const uint8_t *table = (const uint8_t *)l->prep, *x = (const uint8_t *)l->in[0]->data;
+  const uint8_t *table = (const uint8_t *)l->w[0]->data, *x = (const uint8_t *)l->in[0]->data;
   uint8_t *y = (uint8_t *)l->out[0]->data;
+  const size_t n = l->in[0]->n;
   size_t i;
-  for (i = 0; i < l->in[0]->n; i++) y[i] = table[x[i]];
+  (void)m;
+  for (i = 0; i < n; i++) y[i] = table[x[i]] & 127;
 }
 
 static const char *rppg_nn__check_add8(const rppg_nn_layer *l)
@@ -1628,19 +2688,9 @@ static float *rppg_nn__copy(const rppg_nn_layer *l)
   return y;
 }
 
-static const char *rppg_nn__check_act(const rppg_nn_layer *l, rppg_nn__need *need)
-{
-  if (l->in[0]->type != RPPG_NN_U7) return rppg_nn__check_like(l, need);
-  need->prep = 128;
-  return l->out[0]->type != RPPG_NN_U7             ? "type"
-         : !rppg_nn__same(l->in[0], l->out[0]) ? "output size"
-                                                   : NULL;
-}
-
 static void rppg_nn__run_act(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   (void)m;
-  if (l->prep) { rppg_nn__run_act8(l); return; }
   rppg_nn__activate(l->act, rppg_nn__copy(l), l->in[0]->n);
 }
 
@@ -1665,16 +2715,11 @@ static const char *rppg_nn__check_softmax(const rppg_nn_layer *l, rppg_nn__need 
 
 static void rppg_nn__run_softmax(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   const size_t n = (size_t)l->in[0]->d[3], pixels = rppg_nn__pixels(l->in[0]);
   float *y = rppg_nn__copy(l);
-  size_t i, c;
-  (void)m;
-  for (i = 0; i < pixels; i++, y += n) {
-    float top = l->f[0] * y[0], sum = 0.0f;
-    for (c = 0; c < n; c++) { y[c] *= l->f[0]; if (y[c] > top) top = y[c]; }
-    for (c = 0; c < n; c++) sum += y[c] = rppg_nn__exp(y[c] - top);
-    for (c = 0; c < n; c++) y[c] /= sum;
-  }
+  size_t i;
+  for (i = 0; i < pixels; i++, y += n) kernels->softmax(y, n, l->f[0]);
 }
 
 static const char *rppg_nn__check_binary(const rppg_nn_layer *l, rppg_nn__need *need)
@@ -1692,35 +2737,30 @@ static const char *rppg_nn__check_binary(const rppg_nn_layer *l, rppg_nn__need *
   return NULL;
 }
 
-static float rppg_nn__combine(int op, float a, float b)
-{
-  switch (op) {
-  case 0: return a + b;
-  case 1: return a - b;
-  case 2: return a * b;
-  case 3: return a / b;
-  case 4: return a < b ? a : b;
-  default: return a > b ? a : b;
-  }
-}
-
 static void rppg_nn__run_binary(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   const rppg_nn_tensor *other = l->in[1] ? l->in[1] : l->w[0];
   const int32_t *d = l->in[0]->d;
   const float *x = rppg_nn__data(l->in[0]), *b = rppg_nn__data(other);
+  const size_t n = (size_t)d[3];
   const int op = (int)l->p[0];
   float *y = rppg_nn__data(l->out[0]);
   size_t step[4], run = 1;
-  int32_t t, h, w, c;
+  int32_t t, h, w;
   int i;
-  (void)m;
   if (l->in[0]->type == RPPG_NN_U7) { rppg_nn__run_add8(l); return; }
-  for (i = 3; i >= 0; i--) { step[i] = other->d[i] == 1 ? 0 : run; run *= (size_t)other->d[i]; }
-  for (t = 0; t < d[0]; t++) for (h = 0; h < d[1]; h++) for (w = 0; w < d[2]; w++) {
-    const float *p = b + (size_t)t * step[0] + (size_t)h * step[1] + (size_t)w * step[2];
-    for (c = 0; c < d[3]; c++, p += step[3]) *y++ = rppg_nn__combine(op, *x++, *p);
+  for (i = 3; i >= 0; i--) {
+    step[i] = other->d[i] == 1 ? 0 : run;
+    run *= (size_t)other->d[i];
   }
+  if (run == l->in[0]->n || run == 1) kernels->binary(op, x, b, run > 1, l->in[0]->n, y);
+  else
+    for (t = 0; t < d[0]; t++)
+      for (h = 0; h < d[1]; h++)
+        for (w = 0; w < d[2]; w++, x += n, y += n)
+          kernels->binary(op, x, b + (size_t)t * step[0] + (size_t)h * step[1] + (size_t)w * step[2],
+                          step[3], n, y);
   rppg_nn__activate(l->act, rppg_nn__data(l->out[0]), l->in[0]->n);
 }
 
@@ -1767,35 +2807,38 @@ static int32_t rppg_nn__cell(const rppg_nn_layer *l, int axis, int32_t i, int32_
 
 static void rppg_nn__run_pool(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
+  enum { TAPS = 64 }; /* samples that one call of the kernel combines */
+  const rppg_nn__kernels *kernels = (const rppg_nn__kernels *)m->kernels;
   const int32_t *xd = l->in[0]->d, *yd = l->out[0]->d;
   const size_t n = (size_t)yd[3];
-  const float *x = rppg_nn__data(l->in[0]);
+  const float *x = rppg_nn__data(l->in[0]), *tap[TAPS];
   float *y = rppg_nn__data(l->out[0]);
   int32_t i[3], from[3], to[3], a, b, d;
-  size_t c;
-  (void)m;
   if (l->in[0]->type == RPPG_NN_U7) { rppg_nn__run_pool8(l); return; }
-  for (i[0] = 0; i[0] < yd[0]; i[0]++) for (i[1] = 0; i[1] < yd[1]; i[1]++)
-    for (i[2] = 0; i[2] < yd[2]; i[2]++, y += n) {
-      float count = 1, real = 1;
-      for (a = 0; a < 3; a++) {
-        count *= (float)rppg_nn__cell(l, (int)a, i[a], &from[a], &to[a]);
-        real *= (float)(to[a] - from[a]);
-      }
-      for (a = from[0]; a < to[0]; a++)
-        for (b = from[1]; b < to[1]; b++)
-          for (d = from[2]; d < to[2]; d++) {
-            const float *p =
+  for (i[0] = 0; i[0] < yd[0]; i[0]++)
+    for (i[1] = 0; i[1] < yd[1]; i[1]++)
+      for (i[2] = 0; i[2] < yd[2]; i[2]++, y += n) {
+        float count = 1, real = 1;
+        size_t taps = 0;
+        int more = 0;
+        for (a = 0; a < 3; a++) {
+          count *= (float)rppg_nn__cell(l, (int)a, i[a], &from[a], &to[a]);
+          real *= (float)(to[a] - from[a]);
+        }
+        for (a = from[0]; a < to[0]; a++)
+          for (b = from[1]; b < to[1]; b++)
+            for (d = from[2]; d < to[2]; d++) {
+              if (taps == TAPS) {
+                kernels->pool((int)l->p[0], tap, taps, n, y, more, 1.0f);
+                more = 1;
+                taps = 0;
+              }
+              tap[taps++] =
                 x + (((size_t)a * (size_t)xd[1] + (size_t)b) * (size_t)xd[2] + (size_t)d) * n;
-            if (a == from[0] && b == from[1] && d == from[2]) memcpy(y, p, n * sizeof *y);
-            else if (l->p[0] == 0)
-              for (c = 0; c < n; c++) y[c] += p[c];
-            else
-              for (c = 0; c < n; c++) y[c] = p[c] > y[c] ? p[c] : y[c];
-          }
-      if (l->p[0] == 0) for (c = 0; c < n; c++) y[c] /= l->flags & 1 ? count : real;
-      rppg_nn__activate(l->act, y, n);
-    }
+            }
+        kernels->pool((int)l->p[0], tap, taps, n, y, more, 1.0f / (l->flags & 1 ? count : real));
+      }
+  rppg_nn__activate(l->act, rppg_nn__data(l->out[0]), l->out[0]->n);
 }
 
 static const char *rppg_nn__check_reduce(const rppg_nn_layer *l, rppg_nn__need *need)
@@ -1937,13 +2980,13 @@ static const rppg_nn__op *rppg_nn__find(int op)
 {
   static const rppg_nn__op table[] = {
     { NULL, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL },
-    { "conv", 1, 2, 1, 1, 3, 2, 1, rppg_nn__check_conv, NULL, rppg_nn__run_conv },
+    { "conv", 1, 2, 1, 1, 3, 2, 1, rppg_nn__check_conv, rppg_nn__prepare_conv, rppg_nn__run_conv },
     { "depthwise", 1, 1, 1, 1, 2, 0, 1, rppg_nn__check_depthwise, NULL, rppg_nn__run_depthwise },
     { "upconv", 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL },
     { "affine", 1, 1, 1, 2, 2, 1, 1, rppg_nn__check_affine, NULL, rppg_nn__run_affine },
     { "norm", 0, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL },
     { "pool", 1, 1, 1, 0, 0, 0, 1, rppg_nn__check_pool, NULL, rppg_nn__run_pool },
-    { "act", 1, 1, 1, 0, 0, 1, 1, rppg_nn__check_act, rppg_nn__prepare_act8, rppg_nn__run_act },
+    { "act", 1, 1, 1, 0, 0, 1, 1, rppg_nn__check_like, NULL, rppg_nn__run_act },
     { "softmax", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_softmax, NULL, rppg_nn__run_softmax },
     { "binary", 1, 2, 1, 0, 1, 3, 1, rppg_nn__check_binary, NULL, rppg_nn__run_binary },
     { "reduce", 1, 1, 1, 0, 0, 0, 1, rppg_nn__check_reduce, NULL, rppg_nn__run_reduce },
@@ -1957,6 +3000,7 @@ static const rppg_nn__op *rppg_nn__find(int op)
     { "dequant", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_dequant, NULL, rppg_nn__run_dequant },
     { "conv_s8", 1, 2, 1, 1, 3, 2, 1, rppg_nn__check_conv8, rppg_nn__prepare_conv8,
       rppg_nn__run_conv8 },
+    { "lookup", 1, 1, 1, 1, 1, 1, 0, rppg_nn__check_lookup, NULL, rppg_nn__run_lookup },
   };
   const int n = (int)(sizeof table / sizeof *table);
   const int n8 = (int)(sizeof table8 / sizeof *table8);
@@ -2461,6 +3505,31 @@ static rppg_status rppg_nn__read_chunks(const rppg_nn__blob *b, rppg_nn_model *m
     at += 8 + (n > room - room % 4 ? room : (n + 3) / 4 * 4);
   }
   return RPPG_OK;
+}
+
+RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_spec *spec,
+                                       rppg_nn_tensor *x, rppg_nn_tensor *y)
+{
+  rppg_nn__blob b;
+  rppg_nn_error e;
+  rppg_nn_model m;
+  rppg_nn_tensor t;
+  uint64_t scratch;
+  size_t bytes;
+  uint32_t i;
+  rppg_status status = rppg_nn__survey(&b, blob, size, &scratch, &bytes, &e);
+  if (spec) memset(spec, 0, sizeof *spec);
+  if (x) memset(x, 0, sizeof *x);
+  if (y) memset(y, 0, sizeof *y);
+  memset(&m, 0, sizeof m);
+  if (status == RPPG_OK) status = rppg_nn__read_chunks(&b, &m, &e);
+  for (i = 0; i < b.n_tensors && status == RPPG_OK; i++) {
+    status = rppg_nn__tensor(&b, i, &t, &e);
+    if (t.offset == 0 && t.kind == RPPG_NN_INPUT && x) *x = t;
+    if (t.offset == 0 && t.kind == RPPG_NN_OUTPUT && y) *y = t;
+  }
+  if (status == RPPG_OK && spec) *spec = m.spec;
+  return status;
 }
 
 RPPG_DEF rppg_status rppg_nn_open(rppg_nn_model *m, const void *blob, size_t size, void *mem,

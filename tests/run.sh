@@ -19,8 +19,7 @@
 #   bench     the bench runs and its JSON has the documented keys
 #   peers     the comparisons with other libraries build and run
 #
-# A job whose tools are absent is skipped, by name. CI=true or RPPG_ALL=1 makes that a failure, and
-# builds every combination of flags.
+# A job whose tools are absent is skipped, by name. CI=true or RPPG_ALL=1 makes that a failure.
 # -l lists the jobs, -v shows every check. Logs stay in build/test/.
 # The last line reads "N passed, N failed", with ", N skipped" behind it where that is so.
 set -u
@@ -111,7 +110,8 @@ tap() {
   record $counts "$what" "$log"
 }
 
-# programs LABEL RUNNER COMPILER...: builds every test program and runs it.
+# programs LABEL RUNNER COMPILER...: builds every test program and runs it. The host job builds them
+# as a user would; the others leave out the functions that a test does not call: half the time.
 programs() {
   local source
   for source in tests/test_*.c; do slot; program "$source" "$@" & done
@@ -121,6 +121,7 @@ program() {
   what="$label $(basename "$source" .c)"
   exe=$out/bin/$job-${what//[^A-Za-z0-9_.+-]/_}
   log=$(logfile "$what")
+  [ "$job" = host ] || set -- "$@" -DRPPG_STATIC
   if "$@" -I. "$source" -o "$exe" -lm >"$log" 2>&1; then tap "$what" "$runner" "$exe"
   else echo "command: $*" >>"$log"; record 0 1 0 "$what (build)" "$log"; fi
 }
@@ -132,17 +133,13 @@ compiles() { local o; o=$out/obj/$job-${1//[^A-Za-z0-9_.+-]/_}.o; check "$@" -I.
 
 job_host() { need "$CC" && programs "$CC -O2" '' "$CC" -O2; }
 
-# Every level with and without SIMD where everything is demanded; else a cut across them.
+# Every level, with and without SIMD, by one compiler or the other: both have all ISAs at -O2 or -O3.
 job_flags() {
-  local cc build builds all="-O0 -O1 -O3 -Os -O0:-DRPPG_NO_SIMD -O1:-DRPPG_NO_SIMD -O3:-DRPPG_NO_SIMD
-    -Os:-DRPPG_NO_SIMD -O2:-DRPPG_NO_DISPATCH -O2:-march=native"
+  local cc build builds
   for cc in gcc clang; do
     need $cc || continue
-    case $demand:$cc in
-      1:*) builds=$all ;;
-      *:gcc) builds="-O0 -O3 -Os:-DRPPG_NO_SIMD" ;;
-      *) builds="-O1:-DRPPG_NO_SIMD -O3:-DRPPG_NO_SIMD -Os" ;;
-    esac
+    if [ $cc = gcc ]; then builds="-O0 -O3 -O1:-DRPPG_NO_SIMD -Os:-DRPPG_NO_SIMD -O2:-DRPPG_NO_DISPATCH"
+    else builds="-O2 -O3:-DRPPG_NO_SIMD -Os -O2:-march=native"; fi
     for build in $builds; do
       # shellcheck disable=SC2086
       programs "$cc ${build//:/ }" '' $cc ${build//:/ }
