@@ -1190,6 +1190,7 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 
 /* rppg__vq: sums of RPPG__VQ outputs; where the machine multiplies 16 bits, two sums for each.
    A tile has PIXELS pixels by PARTS vectors of outputs, SPLIT times over to hide latency.
+     vq_b          bytes as they enter a product
      vq_x(p)       the quad at p, for each output         vq_w(p)  quads of VQ outputs
      vq_dot(a,x,w) a + x . w                              vq_fold(p,a)  sums to p[VQ]
      vq_float(p,s) p[VF] + s[VF] as floats                vq_max(a,b)   a > b ? a : b
@@ -1200,7 +1201,7 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 #  define RPPG__VQ_PIXELS 8
 #  define RPPG__VQ_PARTS  1
 #  define rppg__vq        __m512i
-#  define rppg__vq_x_t    __m512i
+#  define rppg__vq_b      __m512i
 #  define rppg__vq_zero() _mm512_setzero_si512()
 #  define rppg__vq_x(p)   _mm512_set1_epi32(rppg_nn__word(p))
 #  define rppg__vq_w(p)   _mm512_loadu_si512((const void *)(p))
@@ -1225,7 +1226,7 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 #  define RPPG__VQ_PARTS  2
 #  define RPPG__VQ_SPLIT  1
 #  define rppg__vq        __m256i
-#  define rppg__vq_x_t    __m256i
+#  define rppg__vq_b      __m256i
 #  define rppg__vq_zero() _mm256_setzero_si256()
 #  define rppg__vq_x(p)   _mm256_set1_epi32(rppg_nn__word(p))
 #  define rppg__vq_w(p)   _mm256_loadu_si256((const __m256i *)(const void *)(p))
@@ -1258,7 +1259,7 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 #  define RPPG__VQ_PARTS  4
 #  define RPPG__VQ_SPLIT  1
 #  define rppg__vq        __m128i
-#  define rppg__vq_x_t    __m128i
+#  define rppg__vq_b      __m128i
 #  define rppg__vq_zero() _mm_setzero_si128()
 #  define rppg__vq_x(p)   _mm_unpacklo_epi8(_mm_set1_epi32(rppg_nn__word(p)), _mm_setzero_si128())
 #  define rppg__vq_w(p)   _mm_srai_epi16(_mm_unpacklo_epi8(_mm_setzero_si128(), \
@@ -1283,7 +1284,7 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 #    define RPPG__VQ        4
 #    define RPPG__VQ_PIXELS 4
 #    define RPPG__VQ_PARTS  4
-#    define rppg__vq_x_t    int8x16_t
+#    define rppg__vq_b    int8x16_t
 #    define rppg__vq_x(p)   vreinterpretq_s8_s32(vdupq_n_s32(rppg_nn__word(p)))
 #    define rppg__vq_w(p)   vld1q_s8(p)
 #    define rppg__vq_dot(a,x,w)  vdotq_s32(a, x, w)
@@ -1292,7 +1293,7 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 #    define RPPG__VQ        2
 #    define RPPG__VQ_PIXELS 2
 #    define RPPG__VQ_PARTS  8
-#    define rppg__vq_x_t    int8x8_t
+#    define rppg__vq_b    int8x8_t
 #    define rppg__vq_x(p)   vreinterpret_s8_s32(vdup_n_s32(rppg_nn__word(p)))
 #    define rppg__vq_w(p)   vld1_s8(p)
 #    define rppg__vq_dot(a,x,w)  vpadalq_s16(a, vmull_s8(x, w))
@@ -1313,7 +1314,7 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 #  define RPPG__VQ_PARTS  4
 #  define RPPG__VQ_SPLIT  1
 #  define rppg__vq        v128_t
-#  define rppg__vq_x_t    v128_t
+#  define rppg__vq_b      v128_t
 #  define rppg__vq_zero() wasm_i32x4_splat(0)
 #  define rppg__vq_x(p)   wasm_u16x8_extend_low_u8x16(wasm_v128_load32_splat(p))
 #  define rppg__vq_w(p)   wasm_i16x8_load8x8(p)
@@ -1336,9 +1337,9 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 #  define RPPG__VQ_PARTS  4
 #  define RPPG__VQ_SPLIT  1
 #  define rppg__vq        int32_t
-#  define rppg__vq_x_t    const uint8_t *
+#  define rppg__vq_b      const int8_t *
 #  define rppg__vq_zero() 0
-#  define rppg__vq_x(p)   (p)
+#  define rppg__vq_x(p)   ((const int8_t *)(const void *)(p))
 #  define rppg__vq_w(p)   (p)
 #  define rppg__vq_add(a,b)    ((a) + (b))
 #  define rppg__vq_dot(a,x,w)  \
@@ -1350,62 +1351,68 @@ RPPG__FN(void, rppg_nn__softmax)(float *y, size_t n, float scale)
 #  define rppg__vq_pack(p,t)   rppg_nn__bytes16(p, t)
 #endif
 
-/* Sums of one tile: pixels at from[], a block of outputs. pixels and split are constants. */
-RPPG__SUB(void, rppg_nn__sums8)(const rppg_nn__conv8 *c, const uint8_t *const *from, int pixels,
-                                int split, int32_t *sums)
-{
-  enum { PARTS = RPPG__VQ_PARTS, STEP = 4 * RPPG_NN__BLOCK };
-  int part, i, j, s;
-  for (part = 0; part < RPPG_NN__BLOCK; part += PARTS * RPPG__VQ) {
-    const int8_t *w = c->w + 4 * part;
-    rppg__vq acc[4][RPPG__VQ_PIXELS][PARTS];
-    int a, b, d;
-    RPPG_NN__UNROLL
-    for (s = 0; s < split; s++) {
-      RPPG_NN__UNROLL
-      for (i = 0; i < pixels; i++) {
-        RPPG_NN__UNROLL
-        for (j = 0; j < PARTS; j++) acc[s][i][j] = rppg__vq_zero();
-      }
-    }
-    for (a = 0; a < c->runs[0]; a++) for (b = 0; b < c->runs[1]; b++)
-      for (d = 0; d < c->runs[2]; d++) {
-        size_t at = (size_t)a * c->tap[0] + (size_t)b * c->tap[1] + (size_t)d * c->tap[2];
-        size_t quads = c->quads;
-        for (; quads >= (size_t)split; quads -= (size_t)split, at += 4 * (size_t)split) {
-          RPPG_NN__UNROLL
-          for (s = 0; s < split; s++, w += STEP) {
-            RPPG_NN__UNROLL
-            for (i = 0; i < pixels; i++) {
-              const rppg__vq_x_t x = rppg__vq_x(from[i] + at + 4 * s);
-              RPPG_NN__UNROLL
-              for (j = 0; j < PARTS; j++)
-                acc[s][i][j] =
-                    rppg__vq_dot(acc[s][i][j], x, rppg__vq_w(w + 4 * RPPG__VQ * j));
-            }
-          }
-        }
-        for (; quads; quads--, at += 4, w += STEP) {
-          RPPG_NN__UNROLL
-          for (i = 0; i < pixels; i++) {
-            const rppg__vq_x_t x = rppg__vq_x(from[i] + at);
-            RPPG_NN__UNROLL
-            for (j = 0; j < PARTS; j++)
-              acc[0][i][j] = rppg__vq_dot(acc[0][i][j], x, rppg__vq_w(w + 4 * RPPG__VQ * j));
-          }
-        }
-      }
-    RPPG_NN__UNROLL
-    for (i = 0; i < pixels; i++) {
-      RPPG_NN__UNROLL
-      for (j = 0; j < PARTS; j++) {
-        RPPG_NN__UNROLL
-        for (s = 1; s < split; s++) acc[0][i][j] = rppg__vq_add(acc[0][i][j], acc[s][i][j]);
-        rppg__vq_fold(sums + RPPG_NN__BLOCK * i + part + j * RPPG__VQ, acc[0][i][j]);
-      }
-    }
-  }
+/* Sums of one tile: PIXELS pixels at from[], a block of outputs. A macro, since clang 14 keeps the sums
+   in memory where these two are arguments, even of a function that is always inlined. */
+#define RPPG_NN__SUMS8(name, PIXELS, SPLIT)                                                        \
+RPPG__SUB(void, name)(const rppg_nn__conv8 *c, const uint8_t *const *from, int32_t *sums)          \
+{                                                                                                  \
+  enum { PARTS = RPPG__VQ_PARTS, STEP = 4 * RPPG_NN__BLOCK };                                      \
+  int part, i, j, s;                                                                               \
+  for (part = 0; part < RPPG_NN__BLOCK; part += PARTS * RPPG__VQ) {                                \
+    const int8_t *w = c->w + 4 * part;                                                             \
+    rppg__vq acc[SPLIT][PIXELS][PARTS];                                                            \
+    rppg__vq_b v[PARTS];                                                                           \
+    int a, b, d;                                                                                   \
+    RPPG_NN__UNROLL                                                                                \
+    for (s = 0; s < (SPLIT); s++) {                                                                \
+      RPPG_NN__UNROLL                                                                              \
+      for (i = 0; i < (PIXELS); i++) {                                                             \
+        RPPG_NN__UNROLL                                                                            \
+        for (j = 0; j < PARTS; j++) acc[s][i][j] = rppg__vq_zero();                                \
+      }                                                                                            \
+    }                                                                                              \
+    for (a = 0; a < c->runs[0]; a++) for (b = 0; b < c->runs[1]; b++)                              \
+      for (d = 0; d < c->runs[2]; d++) {                                                           \
+        size_t at = (size_t)a * c->tap[0] + (size_t)b * c->tap[1] + (size_t)d * c->tap[2];         \
+        size_t quads = c->quads;                                                                   \
+        for (; quads >= (size_t)(SPLIT); quads -= (size_t)(SPLIT), at += 4 * (size_t)(SPLIT)) {    \
+          RPPG_NN__UNROLL                                                                          \
+          for (s = 0; s < (SPLIT); s++, w += STEP) {                                               \
+            RPPG_NN__UNROLL                                                                        \
+            for (j = 0; j < PARTS; j++) v[j] = rppg__vq_w(w + 4 * RPPG__VQ * j);                   \
+            RPPG_NN__UNROLL                                                                        \
+            for (i = 0; i < (PIXELS); i++) {                                                       \
+              const rppg__vq_b x = rppg__vq_x(from[i] + at + 4 * s);                               \
+              RPPG_NN__UNROLL                                                                      \
+              for (j = 0; j < PARTS; j++) acc[s][i][j] = rppg__vq_dot(acc[s][i][j], x, v[j]);      \
+            }                                                                                      \
+          }                                                                                        \
+        }                                                                                          \
+        for (; quads; quads--, at += 4, w += STEP) {                                               \
+          RPPG_NN__UNROLL                                                                          \
+          for (j = 0; j < PARTS; j++) v[j] = rppg__vq_w(w + 4 * RPPG__VQ * j);                     \
+          RPPG_NN__UNROLL                                                                          \
+          for (i = 0; i < (PIXELS); i++) {                                                         \
+            const rppg__vq_b x = rppg__vq_x(from[i] + at);                                         \
+            RPPG_NN__UNROLL                                                                        \
+            for (j = 0; j < PARTS; j++) acc[0][i][j] = rppg__vq_dot(acc[0][i][j], x, v[j]);        \
+          }                                                                                        \
+        }                                                                                          \
+      }                                                                                            \
+    RPPG_NN__UNROLL                                                                                \
+    for (i = 0; i < (PIXELS); i++) {                                                               \
+      RPPG_NN__UNROLL                                                                              \
+      for (j = 0; j < PARTS; j++) {                                                                \
+        RPPG_NN__UNROLL                                                                            \
+        for (s = 1; s < (SPLIT); s++) acc[0][i][j] = rppg__vq_add(acc[0][i][j], acc[s][i][j]);     \
+        rppg__vq_fold(sums + RPPG_NN__BLOCK * i + part + j * RPPG__VQ, acc[0][i][j]);              \
+      }                                                                                            \
+    }                                                                                              \
+  }                                                                                                \
 }
+RPPG_NN__SUMS8(rppg_nn__tile8, RPPG__VQ_PIXELS, RPPG__VQ_SPLIT)
+RPPG_NN__SUMS8(rppg_nn__one8, 1, RPPG__VQ_PARTS < 4 ? 4 : 1)
+#undef RPPG_NN__SUMS8
 
 /* Rounds f[16], held within lo..127, to bytes. */
 RPPG__SUB(void, rppg_nn__store8)(const rppg__vf *f, float lo, uint8_t *y)
@@ -1468,11 +1475,10 @@ RPPG__FN(void, rppg_nn__conv8_run)(const rppg_nn__conv8 *c)
     }
     if (n > 2 || n == PIXELS) { /* two alone cost less than a tile that is mostly repetition */
       for (; i < PIXELS; i++) from[i] = from[0];
-      RPPG__CALL(rppg_nn__sums8)(c, from, PIXELS, RPPG__VQ_SPLIT, sums);
+      RPPG__CALL(rppg_nn__tile8)(c, from, sums);
     } else
       for (i = 0; i < n; i++)
-        RPPG__CALL(rppg_nn__sums8)(c, from + i, 1, RPPG__VQ_PARTS < 4 ? 4 : 1,
-                                    sums + RPPG_NN__BLOCK * i);
+        RPPG__CALL(rppg_nn__one8)(c, from + i, sums + RPPG_NN__BLOCK * i);
     for (i = 0; i < n; i++, at += c->channels)
       RPPG__CALL(rppg_nn__finish8)(c, sums + RPPG_NN__BLOCK * i, at);
   }
@@ -1505,7 +1511,7 @@ RPPG__FN(void, rppg_nn__quant_run)(const float *x, size_t n, float scale, float 
 #undef RPPG__VQ_PARTS
 #undef RPPG__VQ_SPLIT
 #undef rppg__vq
-#undef rppg__vq_x_t
+#undef rppg__vq_b
 #undef rppg__vq_zero
 #undef rppg__vq_x
 #undef rppg__vq_w
