@@ -19,7 +19,7 @@ MAGIC = b"RPPGNN\x1a\n"
 ABSENT = 0xFFFFFFFF
 BLOCK = 16  # output channels that lie together in packed weights
 OPS = {"conv": 1, "depthwise": 2, "upconv": 3, "affine": 4, "norm": 5, "pool": 6, "act": 7, "softmax": 8, "binary": 9,
-       "reduce": 10, "concat": 11, "slice": 12, "permute": 13, "reshape": 14, "quant": 32, "dequant": 33, "conv_s8": 34}
+       "reduce": 10, "concat": 11, "slice": 12, "permute": 13, "reshape": 14, "quant": 32, "dequant": 33, "conv_s8": 34, "lookup": 35}
 ACTS = ("linear", "relu", "relu6", "elu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "softplus", "exp", "sqrt",
         "abs", "neg", "square")
 KINDS = ("weight", "activation", "state", "input", "output")
@@ -28,7 +28,7 @@ BYTES = {"f32": 4, "f16": 2, "s8": 1, "u7": 1}
 BINARY = ("add", "sub", "mul", "div", "min", "max")
 REDUCE = ("sum", "mean", "max", "min")
 # Inputs in whose place the output may lie, by op: bit i for input i.
-SHARE = {"conv": 2, "affine": 1, "act": 1, "softmax": 1, "binary": 3, "reshape": 1, "conv_s8": 2}
+SHARE = {"conv": 2, "affine": 1, "act": 1, "softmax": 1, "binary": 3, "reshape": 1, "conv_s8": 2, "lookup": 1}
 ACTIVATED = {"conv", "depthwise", "affine", "pool", "act", "binary", "reduce"}  # ops that have an activation
 SPEC = ("task", "source", "frames", "hop", "fps", "layout", "channels", "w", "h", "norm", "bpm_first", "bpm_step", "margin")
 SPEC_FLOATS = {"fps", "bpm_first", "bpm_step", "margin"}
@@ -214,6 +214,12 @@ class Graph:
 
     def dequant(self, x):
         return self.add("dequant", [x], x.shape)
+
+    def lookup(self, x, f, scale, zero):
+        """f, over NumPy arrays, of u7, as a table."""
+        values = f((np.arange(128) - x.zero) * float(np.float32(x.scale)))
+        table = np.clip(np.rint(values.astype(np.float32) / np.float32(scale) + np.float32(zero)), 0, 127)
+        return self.add8("lookup", [x], x.shape, scale, zero, weights=[Tensor((1, 1, 1, 128), "weight", "s8", table)])
 
     def conv_s8(self, x, w, w_scale, b=None, stride=1, pad=0, dilation=1, groups=1, act="linear", out=None, residual=None,
                 scale=None, zero=0):
