@@ -90,6 +90,7 @@
                         rotation, IEEE TBME 63(9), 2SR, 10.1109/TBME.2015.2508602
      [Wang2018]         Full video pulse extraction, Biomed. Opt. Express 9(8): no detector, the
                         frame weighs itself, there by colour, here by place, 10.1364/BOE.9.003898
+     [Duff2017]         Building an orthonormal basis, revisited, JCGT 6(1)
      [BT601] [BT709]    ITU-R Recommendations: luma weights, limited range
      [BT2020] [BT2100]  the same; full range of 10 bits
      [ChaiNgan1999]     Face segmentation using skin-color map in videophone applications, IEEE
@@ -265,8 +266,8 @@ typedef struct rppg_skin { int cb_min, cb_max, cr_min, cr_max; } rppg_skin;
    stride shorter than the rectangle; RPPG_ERR_UNSUPPORTED for a gate on grey or Bayer;
    RPPG_ERR_DATA and all zero if nothing passed.
    Exact. Cost: O(pixels): 2 to 3 times rppg_roi_sums; about 1 ns a pixel where bytes cannot be
-   shuffled (SSE2, 32-bit ARM) and for chroma planes of I420 and I422, samples that share bytes, and
-   rectangles without a mask; a gate takes 5 ns a pixel more. 4 KB of stack.                   */
+   shuffled (SSE2, 32-bit ARM) and for samples that share bytes; a gate takes 3 ns a pixel more, of
+   RGB565 and P010 5. 5 KB of stack.                                                           */
 RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
                                     const uint8_t *mask, ptrdiff_t stride, const rppg_skin *skin,
                                     rppg_sums *out);
@@ -392,8 +393,8 @@ typedef enum rppg_patch_order {
 
 #define RPPG_PATCH_MAX 256 /* a side of a patch */
 
-/* Bytes of work that rppg_patch needs, for any frame: about 90 a pixel of the box's width and 170 a
-   pixel of w, 27 KB for 300 to 36. 0 for a bad box or a side out of range. */
+/* Bytes of work that rppg_patch needs, for any frame: about 80 a pixel of the box's width and 100 a
+   pixel of w, 29 KB for 300 to 36. 0 for a bad box or a side out of range. */
 RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
 
 /* A box of the frame, resampled to w by h pixels by area averaging: the box is cut into w by h
@@ -402,20 +403,23 @@ RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h);
    holds where cells are smaller than pixels: the frame is squares of one colour, never
    interpolated.
 
-   frame  in   any 8-bit format; RPPG_ERR_UNSUPPORTED for one whose channels are not whole bytes
+   frame  in   any format
    box    in   pixels; a good face box, see layouts. What reaches over the edge of the frame takes
                the nearest pixel's colour, so that the face keeps its shape
    w, h   in   1..RPPG_PATCH_MAX each, usually 9, 36, 72 or 128
    order  in   rppg_patch_order
-   out    out  R, G, B from 0 to 255, in that order; GRAY8 gives the grey three times. YUV is averaged
-               as YUV, a chroma sample covering its 2x1 or 2x2 pixels, and converted once a pixel
-               of the patch; colours that RGB cannot show lie a little outside 0..255
+   out    out  R, G, B from 0 to 255, in that order, for every depth, as of rppg_sums_mean; grey
+               formats give the grey three times. YUV is averaged as YUV, a chroma sample covering
+               its 2x1 or 2x2 pixels, and converted once a pixel of the patch; colours that RGB
+               cannot show lie a little outside 0..255. Bayer is not demosaiced: each sample covers
+               the 2x2 pixels of its cell, and G is the mean of the cell's two
    work   tmp  [rppg_patch_work(box, w, h)] bytes, any content, any alignment
 
    Returns RPPG_OK; an error of rppg_frame_check; RPPG_ERR_ARG for a NULL, a bad box, side or order;
    RPPG_ERR_DATA if no pixel of the box lies in the frame. Never NaN.
    Exact: same bits on every ISA; within 0.0002 of the true mean. Cost: one pass over the box, of
-   which rows that two rows of the patch share are read twice.                                  */
+   which rows that two rows of the patch share are read twice. RGB565, RAW10 and RAW12 are slow
+   where bytes cannot be shuffled (SSE2, 32-bit ARM).                                            */
 RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, int w, int h,
                                 int order, float *out, void *work);
 
@@ -604,6 +608,10 @@ typedef struct rppg_config {
                               rate_hz, the layout where it reads ROIs, and the shortest window */
   size_t model_size;       /* bytes of it */
   int model_face;          /* 512: widest face box, in pixels, that a model of patches can take */
+  const rppg_skin *skin;   /* NULL: off. Only pixels of this chroma count (all zero: [ChaiNgan1999]);
+                              copied by init. Not with auto_cells, nor 2SR */
+  const struct rppg_config *cameras; /* [n_cameras] NULL: one camera. See "several cameras" below */
+  size_t n_cameras;        /* up to RPPG_MAX_CAMERAS */
 } rppg_config;
 
 typedef enum rppg_source { RPPG_SOURCE_FFT = 0, RPPG_SOURCE_MODEL = 1 } rppg_source;
@@ -615,18 +623,19 @@ typedef enum rppg_source { RPPG_SOURCE_FFT = 0, RPPG_SOURCE_MODEL = 1 } rppg_sou
   X(RPPG_FLAG_CLIPPED, 2, "clipped")   /* a channel is near 0 or 255 */                            \
   X(RPPG_FLAG_MOTION, 3, "motion")     /* the brightness of a ROI jumped */                        \
   X(RPPG_FLAG_FLICKER, 4, "flicker")   /* the light itself pulses at this rate */                  \
-  X(RPPG_FLAG_NO_FACE, 5, "no_face")   /* frames without a face, or with one outside the frame */  \
+  X(RPPG_FLAG_NO_FACE, 5, "no_face")   /* frames without a face, or with none of it to be seen */  \
   X(RPPG_FLAG_TIME, 6, "time")         /* time stood, went back or leapt since the last estimate */ \
   X(RPPG_FLAG_LOW_FPS, 7, "low_fps")   /* too few frames for bpm_max: the band is cut */           \
   X(RPPG_FLAG_HARMONIC, 8, "harmonic") /* half or double the rate is nearly as likely */           \
   X(RPPG_FLAG_NOISE, 9, "noise")       /* no peak stands out */                                    \
   X(RPPG_FLAG_BAD_FRAME, 10, "bad_frame") /* frames were refused since the last estimate */        \
-  X(RPPG_FLAG_DISAGREE, 11, "disagree") /* the model and the FFT see different rates */
+  X(RPPG_FLAG_DISAGREE, 11, "disagree") /* the model and the FFT see different rates */            \
+  X(RPPG_FLAG_NO_SKIN, 12, "no_skin")  /* frames whose face is skin to less than a half */
 typedef enum rppg_flag {
 #define RPPG__X(name, bit, text) name = 1 << bit,
   RPPG__FLAGS(RPPG__X)
 #undef RPPG__X
-  RPPG__FLAG_END = 1 << 12
+  RPPG__FLAG_END = 1 << 13
 } rppg_flag;
 
 typedef struct rppg_result {
@@ -655,6 +664,8 @@ typedef struct rppg_session {
   rppg_part *parts;               /* [rois] */
   rppg_rect *rects;               /* [rois] of the newest frame */
   rppg_sums *sums;                /* [rois] */
+  float *kept;                    /* [rois] share of the pixels that count */
+  rppg_skin *skin;                /* of the config, or NULL */
   rppg_pulse *pulses;             /* [signals] */
   float *colours;                 /* [n][rois][3] ring */
   float *waves;                   /* [signals][final] ring */
@@ -682,6 +693,9 @@ typedef struct rppg_session {
   double trust;                   /* factor of the confidence: 1 without a finder */
   int auto_id;                    /* the person of the last estimate */
   double evidence[RPPG__EVIDENCE]; /* what the last estimate's confidence rests on */
+  struct rppg_session *camera;    /* [cfg.n_cameras], or NULL */
+  rppg_result own;                /* of a camera: its last estimate, window_s = 0: it had none */
+  double share;                   /* ... and how much of the session's was its */
 } rppg_session;
 
 /* A flag's name as in JSON, or NULL for a value that is no single flag. */
@@ -709,13 +723,30 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
    t_us   in  capture time in microseconds, any origin
 
    Returns RPPG_OK; an error of rppg_frame_check, of rppg_roi_moments with RPPG_2SR (it takes RGB
-   only: RPPG_ERR_UNSUPPORTED); RPPG_ERR_ARG for a bad box; RPPG_ERR_DATA without
+   only: RPPG_ERR_UNSUPPORTED); RPPG_ERR_ARG for a bad box, or with cameras; RPPG_ERR_DATA without
    a face, or if no ROI lies in the frame, or if t_us is not after the last frame's. A frame with
    an error is left out, and a flag says so at the next estimate. One whose time goes back starts
    a new window, and so does one that comes later than max_gap_s; the latter returns RPPG_OK.
    Exact. Cost: the pixels of the ROIs, and O(1) beyond them.                                     */
 RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
                                int64_t t_us);
+
+/* The same with a mask, as a face parser makes it: only pixels of the ROIs that it lets pass count,
+   and of these, with cfg.skin, only those of skin.
+
+   mask    in  [frame->height] rows of [frame->width] bytes; not 0: counts. NULL: every pixel
+   stride  in  bytes from a mask row to the next; may be negative
+
+   A ROI of which less than RPPG_KEPT_LEAST is left is missing in this frame: it keeps its colour, as
+   one outside of the frame does. RPPG_ERR_DATA if all are. RPPG_FLAG_NO_SKIN where cfg.skin lets
+   pass less than half of what the mask did, all ROIs together.
+   Also RPPG_ERR_ARG for a stride shorter than the frame, or with auto_cells; RPPG_ERR_UNSUPPORTED
+   with 2SR, and for cfg.skin on grey or Bayer frames, masked or not. A model's patches stay whole.
+   Exact. Cost: rppg_mask_sums of each ROI, so pixels in several ROIs are read several times.      */
+#define RPPG_KEPT_LEAST 0.1
+RPPG_DEF rppg_status rppg_push_masked(rppg_session *s, const rppg_frame *frame,
+                                      const rppg_rect *face, const uint8_t *mask, ptrdiff_t stride,
+                                      int64_t t_us);
 
 /* Takes mean colours instead of a frame, from an ISP's statistics or a file.
 
@@ -750,6 +781,10 @@ RPPG_DEF void rppg_reset(rppg_session *s);
 RPPG_DEF const float *rppg_wave(const rppg_session *s, size_t *n);
 RPPG_DEF const float *rppg_spectrum(const rppg_session *s, size_t *n, double *bin_hz);
 RPPG_DEF const rppg_rect *rppg_rois(const rppg_session *s, size_t *n);
+
+/* Share of each ROI's pixels in the newest frame that mask and skin gate let pass, 0..1, [n]: 1
+   without either; 0 for a ROI outside of the frame, and before the first.                        */
+RPPG_DEF const float *rppg_kept(const rppg_session *s, size_t *n);
 
 /* Mean colours of the newest frame that was accepted, [n][3], R first; zeros before the first. */
 RPPG_DEF const float *rppg_frame_colours(const rppg_session *s, size_t *n);
@@ -1111,13 +1146,54 @@ RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n);
 
 /* ---- several cameras ------------------------------------------------------------------------- */
 
-/* One rate from several sensors that watch the same person: an RGB and an infrared camera, two
-   cameras, a face and a hand. Each sensor has a session of its own, whatever its frame rate, method
-   and format; at any moment their estimates meet here. A source that is sure outvotes one that is
-   not, agreement makes sure, and a source that is lost (dark, turned away) costs nothing.
+/* Several cameras on one person in one session: RGB and infrared, two angles, a face and a hand. Each
+   has its own frame rate, format, face box and method; all of them count by how good they are at the
+   moment, and one that is silent for max_gap_s or longer has no say and holds up nobody.
+
+     rppg_config each[2] = { { 0 }, { 0 } }, cfg = { 0 };
+     each[1].method = RPPG_NIR;                                     one channel
+     cfg.cameras = each;
+     cfg.n_cameras = 2;
+     rppg_init(&s, &cfg, mem, sizeof mem);
+     rppg_push(rppg_camera(&s, 0), &rgb_frame, &face, t_us);        in any order
+     rppg_push(rppg_camera(&s, 1), &nir_frame, &face_there, t_us);
+     rppg_estimate(&s, &r);
+
+   method, layout, parts, smooth_boxes, skin, model and auto_* are a camera's own, as its config says;
+   all other fields are the session's, which in turn has none of these. A model wants its rate_hz.
+   init copies what it needs.
+   Time stamps are of one clock. An offset of a part of a second does no harm to the rate, but the
+   wave suffers; a greater one is the caller's to take off. When that clock is set back, rppg_reset.
+   Memory: rppg_mem_size of each camera, and 28 KB with a window of 10 s.
+
+   At an estimate each camera is estimated by itself, and rppg_fuse weighs what they say. Besides,
+   their waves are added up, by confidence and, sample by sample, by how usual the power around it is
+   in that camera: while one of them is shaken or blinded, the other one is heard, within a window
+   too. The surer of the two makes the result; rppg_wave and rppg_spectrum are those of the sum. Light
+   counts against the sum as far as cameras with colours see it. Flags are those that all cameras
+   which count have, or the sum. rppg_push, rppg_push_rgb and rppg_people are of a camera, not of the
+   whole. Measured on drawn colours alone: tests/test_cameras.c.
+   Cost: an estimate of each camera, and one more.                                                */
+#define RPPG_MAX_CAMERAS 16
+
+/* The k-th camera as a session, for frames and for what it saw; NULL if there is none. It lives and
+   ends with s; init, reset and estimate are called of s.                                         */
+RPPG_DEF rppg_session *rppg_camera(rppg_session *s, size_t k);
+
+/* How much of the last successful rppg_estimate came from camera k: 0..1, of all cameras 1.
+
+   own  out  the camera's own estimate then, hr_bpm and window_s 0 if it had none; may be NULL
+
+   Returns 0 for no camera, and before the first estimate. Cost: O(1).                            */
+RPPG_DEF double rppg_camera_weight(const rppg_session *s, size_t k, rppg_result *own);
+
+/* One rate from several sessions that watch the same person, for those who keep them apart: on other
+   threads, other machines, with contact sensors among them. At any moment their estimates meet here.
+   A source that is sure outvotes one that is not, agreement makes sure, and a source that is lost
+   (dark, turned away) costs nothing.
 
    r       in   [n]   estimates of the same moment; leave out the sessions that had none
-   n       in   1 <= n <= 16
+   n       in   1 <= n <= RPPG_MAX_CAMERAS
    out     out  the rate of the sources that agree, weighed by their confidence; the posterior
                 probability of that agreement as confidence; flags that all of them share
    weight  out  [n]   share of each source in the rate, sum 1; may be NULL
@@ -1205,27 +1281,38 @@ typedef struct rppg__patch_cell {
   float head, tail, weight; /* of columns from, of the next cell's from, of more */
 } rppg__patch_cell;
 
-typedef struct rppg__patch_channel {
+/* The bytes of one channel that weigh the same: a word's low ones, say. */
+typedef struct rppg__patch_part {
   int part, step, unit; /* of the first edge; units of a cell; units of a sample */
   int byte, gap;       /* of the first edge's sample, in where; bytes from sample to sample */
-  rppg__patch_cell *cell; /* [w + 1] */
+  int add;             /* the mean has other parts already */
+  float scale;         /* of the sums to the mean of the channel */
+  const rppg__patch_cell *cell; /* [w + 1] */
   float *mean;         /* [w][RPPG__PATCH_ROWS] */
-} rppg__patch_channel;
+} rppg__patch_part;
 
-enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 2 }; /* of the patch; blocks; at a time */
+enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 4 }; /* of the patch; blocks; at a time */
+
+/* How cells whose samples share bytes become such that have bytes of their own: 16 of these come
+   from `take` bytes. x = a byte; x & keep, and at even places also the lower bits, moved up. */
+typedef struct rppg__spread { uint8_t take, from[16], keep[16], times[16], low[16]; } rppg__spread;
 
 typedef struct rppg__patch_job {
-  const uint8_t *src;  /* byte x0 of the plane's top row */
+  const uint8_t *src;  /* the plane's top row */
   ptrdiff_t stride;
-  int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row */
+  const rppg__spread *spread; /* NULL if cells are in memory as they are needed */
+  int room;            /* bytes of a row in memory */
+  int rows, x0, width; /* of the plane; first byte that is needed; bytes of a row, spread */
   int first, last, bytes; /* the frame's cells at the box's edges, before any cut; bytes of a cell */
-  int of_first[4], of_last[4]; /* for each byte of a cell, the first and last one of its channel */
+  int of_first[4], of_last[4]; /* for each byte of a cell, the first and last one of its part */
   int *where;          /* [last - first + 1][bytes] where in t a byte is */
   int blocks;          /* vectors from x0 on; the last one is moved left where the row ends */
   int at[RPPG__PATCH_ROWS + 1], part[RPPG__PATCH_ROWS + 1], unit; /* of the rows of the patch */
-  int w, channels;
-  rppg__patch_channel channel[3];
-  float *t, scale;
+  int y0[RPPG__PATCH_ROWS], y1[RPPG__PATCH_ROWS]; /* rows that a row of the patch has whole, */
+  int above[RPPG__PATCH_ROWS], below[RPPG__PATCH_ROWS]; /* and how many beyond the plane */
+  int w, parts;
+  rppg__patch_part each[4];
+  float *t;
 } rppg__patch_job;
 
 typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__patch_colour;
@@ -1381,6 +1468,8 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__q_store(p,a)  _mm256_storeu_si256((__m256i *)(void *)(p), a)
 #  define rppg__q_add(a,b)    _mm256_add_epi32(a, b)
 #  define rppg__q_and(a,b)    _mm256_and_si256(a, b)
+#  define rppg__q_or(a,b)     _mm256_or_si256(a, b)
+#  define rppg__q_mul(a,b)    _mm256_mullo_epi16(a, b)
 #  define rppg__q_odd(a)      _mm256_srli_epi16(a, 8)
 #  define rppg__q_pick(a,i)   _mm256_shuffle_epi8(a, i)
 #elif (defined(RPPG__BYTES_NEON) && defined(__aarch64__)) || RPPG__PASS == RPPG__SIMD128
@@ -1392,6 +1481,8 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__q_store       rppg__vu_store
 #  define rppg__q_add         rppg__vu_add
 #  define rppg__q_and         rppg__vu_and
+#  define rppg__q_or          rppg__vu_or
+#  define rppg__q_mul         rppg__vu_mul
 #  define rppg__q_odd         rppg__vu_odd
 #  if defined(RPPG__BYTES_NEON)
 #    define rppg__q_pick(a,i) vreinterpretq_u32_u8(vqtbl1q_u8(vreinterpretq_u8_u32(a), \
@@ -1559,8 +1650,9 @@ enum { RPPG__CALL(rppg__patch_vector) = RPPG__VU };
 RPPG__SUB(void, rppg__patch_planes)(rppg__vu even, rppg__vu odd, rppg__vf *c)
 {
   enum { N = RPPG__VU / 4 / RPPG__VF };
-  const rppg__vu c2 = rppg__vu_shr(even, 16), c0 = rppg__vu_sub(even, rppg__vu_shl(c2, 16));
-  const rppg__vu c3 = rppg__vu_shr(odd, 16), c1 = rppg__vu_sub(odd, rppg__vu_shl(c3, 16));
+  const rppg__vu low = rppg__vu_shr(rppg__vu_all(255), 16);
+  const rppg__vu c0 = rppg__vu_and(even, low), c2 = rppg__vu_shr(even, 16);
+  const rppg__vu c1 = rppg__vu_and(odd, low), c3 = rppg__vu_shr(odd, 16);
 #if RPPG__VF == 1
   const int flip = rppg__big_endian() ? 3 : 0;
   uint32_t t[4][N];
@@ -1579,109 +1671,139 @@ RPPG__SUB(void, rppg__patch_planes)(rppg__vu even, rppg__vu odd, rppg__vf *c)
 #endif
 }
 
-/* A block of a row; narrow: of a row that is shorter than a vector. */
-RPPG__SUB(rppg__vu, rppg__patch_load)(const uint8_t *p, int narrow)
+/* A block of a row, from its byte x on, as it is needed; zeros beyond the end. */
+RPPG__SUB(void, rppg__patch_fetch)(const rppg__patch_job *job, const uint8_t *row, int x,
+                                   uint8_t *u)
 {
-  uint8_t t[RPPG__VU];
-  if (!narrow) return rppg__vu_load(p);
-  memset(t, 0, sizeof t);
-  memcpy(t, p, (size_t)narrow);
-  return rppg__vu_load(t);
-}
-
-/* c = the bytes of a row, in `count` blocks, times k; or c + that. */
-RPPG__SUB(void, rppg__patch_row)(const uint8_t *p, int count, int narrow, int k, int add,
-                                 rppg__vf *c)
-{
-  enum { N = RPPG__VU / RPPG__VF };
-  const rppg__vf weight = rppg__vf_set1((float)k);
-  rppg__vf b[N];
-  int i, v;
-  RPPG__UNROLL
-  for (v = 0; v < count; v++, c += N) {
-    const rppg__vu x = RPPG__CALL(rppg__patch_load)(p + v * RPPG__VU, narrow);
-    const rppg__vu odd = rppg__vu_odd(x);
-    RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(x, rppg__vu_shl(odd, 8)), odd, b);
-    RPPG__UNROLL
-    for (i = 0; i < N; i++) {
-      b[i] = rppg__vf_mul(b[i], weight);
-      c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
+  const rppg__spread *s = job->spread;
+  int i = 0;
+  if (s == NULL) {
+    memset(u, 0, RPPG__VU);
+    memcpy(u, row + x, (size_t)rppg__min(job->width - x, RPPG__VU));
+    return;
+  }
+#if defined(rppg__q)
+  {
+    const uint8_t *p = row + x * s->take / 16; /* a cell begins here */
+    const rppg__q from = rppg__q_load(s->from, 0), keep = rppg__q_load(s->keep, 0);
+    const rppg__q times = rppg__q_load(s->times, 0), low = rppg__q_load(s->low, 0);
+    for (; i < RPPG__VU && p + (RPPG__Q - 1) * s->take + 16 <= row + job->room;
+         i += 16 * RPPG__Q, p += RPPG__Q * s->take) {
+      const rppg__q a = rppg__q_pick(rppg__q_load(p, s->take), from); /* times is 0 at odd places: */
+      const rppg__q b = rppg__q_and(rppg__q_mul(a, times), low);      /* these do not reach down */
+      rppg__q_store(u + i, rppg__q_or(rppg__q_and(a, keep), b));
     }
+  }
+#endif
+  for (; i < RPPG__VU; i++) {
+    const int k = (x + i) & 15;
+    const int b = x + i < job->width ? row[((x + i) >> 4) * s->take + s->from[k]] : 0;
+    u[i] = (uint8_t)((b & s->keep[k]) | (b * s->times[k] & s->low[k]));
   }
 }
 
-/* c += rows y0 .. y1 - 1, times k; 257 at a time, as in rppg__block. */
-RPPG__SUB(void, rppg__patch_sum)(const uint8_t *p, ptrdiff_t stride, int y0, int y1, int count,
-                                 int narrow, int k, rppg__vf *c)
+/* Row y of a block from byte x on, times k, into c; or c + that. direct: as it is in memory. */
+RPPG__SUB(void, rppg__patch_row)(const rppg__patch_job *job, int y, int x, int direct, int k,
+                                 int add, rppg__vf *c)
+{
+  enum { N = RPPG__VU / RPPG__VF };
+  const uint8_t *p = job->src + rppg__max(rppg__min(y, job->rows - 1), 0) * job->stride;
+  const rppg__vf weight = rppg__vf_set1((float)k);
+  uint8_t u[RPPG__VU];
+  rppg__vf b[N];
+  rppg__vu a, odd;
+  int i;
+  if (!direct) RPPG__CALL(rppg__patch_fetch)(job, p, x, u);
+  a = rppg__vu_load(direct ? p + x : u);
+  odd = rppg__vu_odd(a);
+  RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(a, rppg__vu_shl(odd, 8)), odd, b);
+  RPPG__UNROLL
+  for (i = 0; i < N; i++) {
+    b[i] = rppg__vf_mul(b[i], weight);
+    c[i] = add ? rppg__vf_add(c[i], b[i]) : b[i];
+  }
+}
+
+/* Rows y0 .. y1 - 1 of `count` blocks, added up into f; 257 at a time, as in rppg__block. */
+RPPG__SUB(void, rppg__patch_sum)(const rppg__patch_job *job, int y0, int y1, int x, int count,
+                                 int direct, float *f)
 {
   enum { N = RPPG__VU / RPPG__VF, MAX = RPPG__PATCH_COUNT };
-  const rppg__vf weight = rppg__vf_set1((float)k);
+  const ptrdiff_t stride = job->stride;
+  uint8_t u[RPPG__VU];
   rppg__vf b[N];
   int i, v, y, end;
+  if (y0 >= y1) memset(f, 0, (size_t)(count * RPPG__VU) * sizeof *f);
   for (y = y0; y < y1; y = end) {
-    const uint8_t *q = p + y * stride;
+    const uint8_t *p = job->src + y * stride, *stop;
     rppg__vu all[MAX], odd[MAX];
-    end = y1 - y < 257 ? y1 : y + 257;
+    end = y1;
+    if (y1 - y > 257) end = y + 257;
+    stop = job->src + end * stride;
     RPPG__UNROLL
     for (v = 0; v < count; v++) all[v] = odd[v] = rppg__vu_zero();
-    for (i = y; i < end; i++, q += stride) {
+    for (; p != stop; p += stride) {
+      if (!direct) RPPG__CALL(rppg__patch_fetch)(job, p, x, u);
       RPPG__UNROLL
       for (v = 0; v < count; v++) {
-        rppg__vu x = RPPG__CALL(rppg__patch_load)(q + v * RPPG__VU, narrow);
-        RPPG__KEEP(x);
-        all[v] = rppg__vu_add(all[v], x);
-        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(x));
+        rppg__vu a = rppg__vu_load(direct ? p + x + v * RPPG__VU : u);
+        RPPG__KEEP(a);
+        all[v] = rppg__vu_add(all[v], a);
+        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(a));
       }
     }
     RPPG__UNROLL
     for (v = 0; v < count; v++) {
+      float *to = f + v * RPPG__VU;
       RPPG__CALL(rppg__patch_planes)(rppg__vu_sub(all[v], rppg__vu_shl(odd[v], 8)), odd[v], b);
       RPPG__UNROLL
-      for (i = 0; i < N; i++) c[v * N + i] = rppg__vf_add(c[v * N + i], rppg__vf_mul(b[i], weight));
+      for (i = 0; i < N; i++, to += RPPG__VF)
+        rppg__vf_store(to, y == y0 ? b[i] : rppg__vf_add(rppg__vf_load(to), b[i]));
     }
   }
 }
 
-/* `count` blocks for the job's rows of the patch, into t: [VU][4] each, in the order that zips
-   give. Rows above and below the plane are its first and its last one. A row that an edge cuts
-   counts whole in the cell below it, less the part above the edge, which the cell above adds.    */
-RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, const uint8_t *p, int count,
-                                   int narrow, float *t)
+/* `count` blocks from byte x on for the job's rows of the patch, into t: [VU][4] each, in the order
+   that zips give. Rows above and below the plane are its first and its last one. A row that an edge
+   cuts counts whole in the cell below it, less the part above the edge, which the cell above adds. */
+RPPG__SUB(void, rppg__patch_block)(const rppg__patch_job *job, int x, int count, int direct,
+                                   float *t)
 {
-  enum { N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS, MAX = RPPG__PATCH_COUNT };
-  const rppg__vf minus = rppg__vf_set1(-1.0f);
-  const int h = job->rows;
-  rppg__vf c[ROWS][MAX * N], e[MAX * N];
-  int r, i;
-#define RPPG__ROW(y) (p + ((y) < 0 ? 0 : (y) < h ? (y) : h - 1) * job->stride)
-  RPPG__CALL(rppg__patch_row)(RPPG__ROW(job->at[0]), count, narrow, job->part[0], 0, e);
-  for (r = 0; r < ROWS; r++) {
-    const int a = job->at[r], b = job->at[r + 1];
-    const int top = (b < 0 ? b : 0) - (a < 0 ? a : 0), end = (b > h ? b : h) - (a > h ? a : h);
+  enum { W = RPPG__VU, N = RPPG__VU / RPPG__VF, ROWS = RPPG__PATCH_ROWS };
+  const rppg__vf unit = rppg__vf_set1((float)job->unit);
+  float f[ROWS][RPPG__PATCH_COUNT * W];
+  int r, i, v;
+  for (r = 0; r < ROWS; r++)
+    RPPG__CALL(rppg__patch_sum)(job, job->y0[r], job->y1[r], x, count, direct, f[r]);
+  for (v = 0; v < count; v++, x += W, t += W * ROWS) {
+    rppg__vf c[ROWS][N], d[N], e[N];
+    RPPG__CALL(rppg__patch_row)(job, job->at[0], x, direct, job->part[0], 0, e);
     RPPG__UNROLL
-    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_mul(e[i], minus);
-    RPPG__CALL(rppg__patch_sum)(p, job->stride, a < 0 ? 0 : a, b > h ? h : b, count, narrow,
-                                job->unit, c[r]);
-    if (top > 0) RPPG__CALL(rppg__patch_row)(p, count, narrow, top * job->unit, 1, c[r]);
-    if (end > 0) RPPG__CALL(rppg__patch_row)(RPPG__ROW(h), count, narrow, end * job->unit, 1, c[r]);
-    RPPG__CALL(rppg__patch_row)(RPPG__ROW(b), count, narrow, job->part[r + 1], 0, e);
+    for (r = 0; r < ROWS; r++) {
+      const int above = job->above[r] * job->unit, below = job->below[r] * job->unit;
+      RPPG__UNROLL
+      for (i = 0; i < N; i++)
+        d[i] = rppg__vf_sub(rppg__vf_mul(rppg__vf_load(f[r] + v * W + i * RPPG__VF), unit), e[i]);
+      if (above) RPPG__CALL(rppg__patch_row)(job, 0, x, direct, above, 1, d);
+      if (below) RPPG__CALL(rppg__patch_row)(job, job->rows, x, direct, below, 1, d);
+      RPPG__CALL(rppg__patch_row)(job, job->at[r + 1], x, direct, job->part[r + 1], 0, e);
+      RPPG__UNROLL
+      for (i = 0; i < N; i++) c[r][i] = rppg__vf_add(d[i], e[i]);
+    }
     RPPG__UNROLL
-    for (i = 0; i < count * N; i++) c[r][i] = rppg__vf_add(c[r][i], e[i]);
-  }
-#undef RPPG__ROW
-  RPPG__UNROLL
-  for (i = 0; i < count * N; i++) {
+    for (i = 0; i < N; i++) {
 #if RPPG__VF == 1
-    for (r = 0; r < ROWS; r++) t[i * ROWS + r] = c[r][i];
+      for (r = 0; r < ROWS; r++) t[i * ROWS + r] = c[r][i];
 #else
-    const rppg__vf a = rppg__vf_zip_lo(c[0][i], c[2][i]), b = rppg__vf_zip_lo(c[1][i], c[3][i]);
-    const rppg__vf d = rppg__vf_zip_hi(c[0][i], c[2][i]), f = rppg__vf_zip_hi(c[1][i], c[3][i]);
-    float *q = t + i * ROWS * RPPG__VF;
-    rppg__vf_store(q, rppg__vf_zip_lo(a, b));
-    rppg__vf_store(q + RPPG__VF, rppg__vf_zip_hi(a, b));
-    rppg__vf_store(q + 2 * RPPG__VF, rppg__vf_zip_lo(d, f));
-    rppg__vf_store(q + 3 * RPPG__VF, rppg__vf_zip_hi(d, f));
+      const rppg__vf k = rppg__vf_zip_lo(c[0][i], c[2][i]), l = rppg__vf_zip_lo(c[1][i], c[3][i]);
+      const rppg__vf m = rppg__vf_zip_hi(c[0][i], c[2][i]), n = rppg__vf_zip_hi(c[1][i], c[3][i]);
+      float *q = t + i * ROWS * RPPG__VF;
+      rppg__vf_store(q, rppg__vf_zip_lo(k, l));
+      rppg__vf_store(q + RPPG__VF, rppg__vf_zip_hi(k, l));
+      rppg__vf_store(q + 2 * RPPG__VF, rppg__vf_zip_lo(m, n));
+      rppg__vf_store(q + 3 * RPPG__VF, rppg__vf_zip_hi(m, n));
 #endif
+    }
   }
 }
 
@@ -1707,55 +1829,76 @@ RPPG__FN(void, rppg__patch_where)(const rppg__patch_job *job)
     job->where[i] = job->where[(cells - 1 - job->first) * n + job->of_last[i % n]];
 }
 
-/* Means of the cells along four rows of the patch, one channel. All cells have the same number of
-   columns but for one: no branch depends on the cell. Sums run in sixteens, so that a thousand
-   columns lose no more than a few. */
-RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_channel *c)
+/* Means of the cells along four rows of the patch, of `parts` <= 3 parts that lie alike. All cells
+   have the same number of columns but for one: no branch depends on the cell. Sums run in sixteens,
+   so that a thousand columns lose no more than a few. */
+RPPG__SUB(void, rppg__patch_cells)(const rppg__patch_job *job, const rppg__patch_part *c, int parts)
 {
   const int whole = rppg__max(c->step / c->unit - 1, 0); /* columns that every cell has whole */
-  const rppg__vq unit = rppg__vq_set1((float)c->unit), scale = rppg__vq_set1(job->scale);
+  const rppg__vq unit = rppg__vq_set1((float)c->unit);
   const rppg__patch_cell *cell = c->cell;
-  const int *where = job->where + c->byte;
   const ptrdiff_t gap = c->gap;
-  int i, k, s, end;
+  const int w = job->w;
+  rppg__vq sum[3], some[3], x;
+  const int *where[3];
+  int i, j, k, p, s, n;
   for (k = 0; k < RPPG__PATCH_ROWS; k += RPPG__VQ) {
     const float *t = job->t + k;
-#define RPPG__COLUMN(s) rppg__vq_load(t + where[(s) * gap])
-    for (i = 0; i < job->w; i++) {
-      const int from = cell[i].from, at = cell[i + 1].from;
-      rppg__vq sum = rppg__vq_mul(RPPG__COLUMN(from), rppg__vq_set1(cell[i].head));
-      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(at), rppg__vq_set1(cell[i].tail)));
-      sum = rppg__vq_add(sum, rppg__vq_mul(RPPG__COLUMN(cell[i].more),
-                                           rppg__vq_set1(cell[i].weight)));
-      for (s = 1; s <= whole; s = end) {
-        rppg__vq some = RPPG__COLUMN(from + s);
-        end = whole - s < 16 ? whole + 1 : s + 16;
-        for (s++; s < end; s++) some = rppg__vq_add(some, RPPG__COLUMN(from + s));
-        sum = rppg__vq_add(sum, rppg__vq_mul(some, unit));
+    for (i = 0; i < w; i++) {
+      const ptrdiff_t from = cell[i].from * gap, at = cell[i + 1].from * gap, more = cell[i].more * gap;
+      const rppg__vq head = rppg__vq_set1(cell[i].head), tail = rppg__vq_set1(cell[i].tail);
+      const rppg__vq weight = rppg__vq_set1(cell[i].weight);
+      RPPG__UNROLL
+      for (p = 0; p < parts; p++) {
+        const int *all = job->where + c[p].byte;
+        sum[p] = rppg__vq_mul(rppg__vq_load(t + all[from]), head);
+        sum[p] = rppg__vq_add(sum[p], rppg__vq_mul(rppg__vq_load(t + all[at]), tail));
+        sum[p] = rppg__vq_add(sum[p], rppg__vq_mul(rppg__vq_load(t + all[more]), weight));
+        where[p] = all + from;
       }
-      rppg__vq_store(c->mean + i * RPPG__PATCH_ROWS + k, rppg__vq_mul(sum, scale));
+      for (s = whole; s > 0; s -= n) {
+        n = s < 16 ? s : 16;
+        RPPG__UNROLL
+        for (p = 0; p < parts; p++) some[p] = rppg__vq_load(t + *(where[p] += gap));
+        for (j = 1; j < n; j++) {
+          RPPG__UNROLL
+          for (p = 0; p < parts; p++)
+            some[p] = rppg__vq_add(some[p], rppg__vq_load(t + *(where[p] += gap)));
+        }
+        RPPG__UNROLL
+        for (p = 0; p < parts; p++) sum[p] = rppg__vq_add(sum[p], rppg__vq_mul(some[p], unit));
+      }
+      RPPG__UNROLL
+      for (p = 0; p < parts; p++) {
+        float *mean = c[p].mean + i * RPPG__PATCH_ROWS + k;
+        x = rppg__vq_mul(sum[p], rppg__vq_set1(c[p].scale));
+        rppg__vq_store(mean, c[p].add ? rppg__vq_add(rppg__vq_load(mean), x) : x);
+      }
     }
   }
-#undef RPPG__COLUMN
 }
 
 /* Four rows of the patch, of one plane. */
 RPPG__FN(void, rppg__patch_rows)(const rppg__patch_job *job)
 {
   enum { W = RPPG__VU, COUNT = RPPG__PATCH_COUNT, QUAD = RPPG__PATCH_ROWS };
-  const uint8_t *p = job->src;
-  const int whole = rppg__min(job->blocks, (job->width - job->x0) / W);
-  int i;
-  if (job->width < W) RPPG__CALL(rppg__patch_block)(job, p, 1, job->width, job->t);
-  else {
-    for (i = 0; i + COUNT <= whole; i += COUNT)
-      RPPG__CALL(rppg__patch_block)(job, p + i * W, COUNT, 0, job->t + i * W * QUAD);
-    for (; i < job->blocks; i++) {
-      const int over = rppg__max(job->x0 + (i + 1) * W - job->width, 0);
-      RPPG__CALL(rppg__patch_block)(job, p + i * W - over, 1, 0, job->t + i * W * QUAD);
-    }
+  const int direct = job->spread == NULL && job->width >= W;
+  const int whole = direct ? rppg__min(job->blocks, (job->width - job->x0) / W) : 0;
+  int i, alike;
+  for (i = 0; i + COUNT <= whole; i += COUNT)
+    RPPG__CALL(rppg__patch_block)(job, job->x0 + i * W, COUNT, 1, job->t + i * W * QUAD);
+  for (; i < job->blocks; i++) { /* the last one is moved left unless the row is too narrow */
+    const int x = rppg__max(rppg__min(job->x0 + i * W, job->width - W), 0);
+    if (direct) RPPG__CALL(rppg__patch_block)(job, x, 1, 1, job->t + i * W * QUAD);
+    else RPPG__CALL(rppg__patch_block)(job, x, 1, 0, job->t + i * W * QUAD);
   }
-  for (i = 0; i < job->channels; i++) RPPG__CALL(rppg__patch_cells)(job, &job->channel[i]);
+  for (i = 0; i < job->parts; i += alike) {
+    const rppg__patch_part *c = &job->each[i];
+    for (alike = 1; alike < 3 && i + alike < job->parts && c[alike].gap == c->gap;) alike++;
+    if (alike == 3) RPPG__CALL(rppg__patch_cells)(job, c, 3);
+    else if (alike == 2) RPPG__CALL(rppg__patch_cells)(job, c, 2);
+    else RPPG__CALL(rppg__patch_cells)(job, c, 1);
+  }
 }
 
 /* m [3][w][4] to R, G, B where it is not yet, then to the rows of out. */
@@ -1777,8 +1920,22 @@ RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int 
     }
   }
   i = 0;
-#if RPPG__VQ == 4 /* a pixel's three channels with one store, which the next pixel cuts to three */
+#if RPPG__VQ == 4
+  for (; pixel == 1 && rows == R && i + 4 <= w; i += 4)
+    for (k = 0; k < 3; k++) {
+      const float *q = m + (k * w + i) * R;
+      float *to = out + i + k * channel;
+      const rppg__vq a = rppg__vq_load(q), b = rppg__vq_load(q + R);
+      const rppg__vq c = rppg__vq_load(q + 2 * R), d = rppg__vq_load(q + 3 * R);
+      const rppg__vq ac = rppg__vq_zip_lo(a, c), bd = rppg__vq_zip_lo(b, d);
+      const rppg__vq ca = rppg__vq_zip_hi(a, c), db = rppg__vq_zip_hi(b, d);
+      rppg__vq_store(to, rppg__vq_zip_lo(ac, bd));
+      rppg__vq_store(to + row, rppg__vq_zip_hi(ac, bd));
+      rppg__vq_store(to + 2 * row, rppg__vq_zip_lo(ca, db));
+      rppg__vq_store(to + 3 * row, rppg__vq_zip_hi(ca, db));
+    }
   for (; pixel == 3 && rows == R && i + 1 < w; i++) {
+    /* a pixel's three channels with one store, which the next pixel cuts to three */
     const rppg__vq red = rppg__vq_load(m + i * R), green = rppg__vq_load(m + (w + i) * R);
     const rppg__vq blue = rppg__vq_load(m + (2 * w + i) * R);
     const rppg__vq a = rppg__vq_zip_lo(red, blue), b = rppg__vq_zip_lo(green, blue);
@@ -1965,11 +2122,22 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
   uint32_t lane[W / 4], count = 0;
   int r, i, b;
 #if defined(rppg__q)
-  const int step = 16 / bytes * bytes, skip = 16 / bytes * pixels;
-  const rppg__q place = rppg__q_load(m->of, 0);
+  /* Bytes and pixels of a lane. A byte for two pixels is read twice, and counts the first time. */
+  static const uint8_t twice[16] = { 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7 };
+  static const uint8_t once[16] = { 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0 };
+  const int halves = pixels > bytes;
+  const int step = halves ? 8 : 16 / bytes * bytes, skip = halves ? 16 : 16 / bytes * pixels;
+  const rppg__q place = rppg__q_load(halves ? twice : m->of, 0), first = rppg__q_load(once, 0);
   rppg__q all = rppg__q_zero(), odd = rppg__q_zero();
   const int each = n / (RPPG__Q * step) + 1; /* additions to 16 bits a row; 257 fit */
   int used = 0;
+#elif RPPG__VU > 4 /* the mask of each byte is written out; vectors begin `period` places of a cell */
+  const int period = bytes % 2 && bytes > 1 ? bytes : 1;
+  const int each = n / (W * period) + 1;
+  uint8_t wide_mask[4 * RPPG__TILE + 8];
+  rppg__vu all[5], odd[5];
+  int used = 0, v;
+  for (v = 0; v < period; v++) all[v] = odd[v] = rppg__vu_zero();
 #endif
   if (bytes == 1 && pixels == 1 && n >= W) return RPPG__CALL(rppg__masked_bytes)(m, rows, total);
   for (r = 0; r < rows; r++) {
@@ -1979,31 +2147,65 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
     else RPPG__CALL(rppg__any)(set, a, c, wide, pixels, m->first, &sum);
     i = 0;
 #if defined(rppg__q)
-    if (pixels <= bytes) { /* else the cells of 16 bytes have more than 16 pixels */
-      for (; i < n && i + (RPPG__Q - 1) * step + 16 <= m->room; i += RPPG__Q * step) {
-        const rppg__q x = rppg__q_and(rppg__q_load(src + i, step),
-                                      rppg__q_pick(rppg__q_load(at, skip), place));
-        all = rppg__q_add(all, x);
-        odd = rppg__q_add(odd, rppg__q_odd(x));
-        at += RPPG__Q * skip;
-        if (m->dst != NULL) rppg__q_put(m->dst + i, step, x);
+    for (; i + RPPG__Q * step <= n && halves && i + (RPPG__Q - 1) * step + 16 <= m->room;
+         i += RPPG__Q * step) {
+      const rppg__q x = rppg__q_pick(rppg__q_load(src + i, step), place);
+      all = rppg__q_add(all, rppg__q_and(rppg__q_and(x, first), rppg__q_load(at, skip)));
+      at += RPPG__Q * skip;
+    }
+    for (; i < n && !halves && i + (RPPG__Q - 1) * step + 16 <= m->room; i += RPPG__Q * step) {
+      const rppg__q x = rppg__q_and(rppg__q_load(src + i, step),
+                                    rppg__q_pick(rppg__q_load(at, skip), place));
+      all = rppg__q_add(all, x);
+      odd = rppg__q_add(odd, rppg__q_odd(x));
+      at += RPPG__Q * skip;
+      if (m->dst != NULL) rppg__q_put(m->dst + i, step, x);
+    }
+    used += each;
+    if (used + each > 257 || r == rows - 1) {
+      uint32_t a_[4 * RPPG__Q], o[4 * RPPG__Q];
+      rppg__q_store(a_, all);
+      rppg__q_store(o, odd);
+      for (b = 0; b < 4 * RPPG__Q; b++) { /* as in rppg__block */
+        const uint32_t even = a_[b] - (o[b] << 8);
+        uint32_t *t = total + 4 * (b & 3);
+        t[0] += even & 0xffff;
+        t[1] += o[b] & 0xffff;
+        t[2] += even >> 16;
+        t[3] += o[b] >> 16;
       }
-      used += each;
-      if (used + each > 257 || r == rows - 1) {
-        uint32_t a_[4 * RPPG__Q], o[4 * RPPG__Q];
-        rppg__q_store(a_, all);
-        rppg__q_store(o, odd);
-        for (b = 0; b < 4 * RPPG__Q; b++) { /* as in rppg__block */
-          const uint32_t even = a_[b] - (o[b] << 8);
-          uint32_t *t = total + 4 * (b & 3);
-          t[0] += even & 0xffff;
-          t[1] += o[b] & 0xffff;
-          t[2] += even >> 16;
-          t[3] += o[b] >> 16;
-        }
-        all = odd = rppg__q_zero();
-        used = 0;
+      all = odd = rppg__q_zero();
+      used = 0;
+    }
+#elif RPPG__VU > 4
+    for (; i < n; i += bytes, at += pixels) {
+      const uint32_t four = at[0] * 0x01010101u;
+      memcpy(wide_mask + i, &four, 4); /* what is too much, the next one writes over */
+      wide_mask[i + bytes - 1] = at[0];
+    }
+    for (i = 0; i + period * W <= n;)
+      for (v = 0; v < period; v++, i += W) {
+        const rppg__vu x = rppg__vu_and(rppg__vu_load(src + i), rppg__vu_load(wide_mask + i));
+        all[v] = rppg__vu_add(all[v], x);
+        odd[v] = rppg__vu_add(odd[v], rppg__vu_odd(x));
+        if (m->dst != NULL) rppg__vu_store(m->dst + i, x);
       }
+    used += each;
+    for (v = 0; v < period && (used + each > 257 || r == rows - 1); v++) {
+      uint32_t o[W / 4];
+      rppg__vu_store(lane, all[v]);
+      rppg__vu_store(o, odd[v]);
+      for (b = 0; b < W; b++) { /* as in rppg__block */
+        const uint32_t x = b & 1 ? o[b >> 2] : lane[b >> 2] - (o[b >> 2] << 8);
+        total[(v * W + b) % bytes] += b & 2 ? x >> 16 : x & 0xffff;
+      }
+      all[v] = odd[v] = rppg__vu_zero();
+      if (v == period - 1) used = 0;
+    }
+    for (; i < n; i++) {
+      const int x = src[i] & wide_mask[i];
+      total[i % bytes] += (uint32_t)x;
+      if (m->dst != NULL) m->dst[i] = (uint8_t)x;
     }
 #endif
     for (; i < n; i += bytes, at += pixels)
@@ -2055,6 +2257,8 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
 #undef rppg__q_store
 #undef rppg__q_add
 #undef rppg__q_and
+#undef rppg__q_or
+#undef rppg__q_mul
 #undef rppg__q_odd
 #undef rppg__q_pick
 #undef rppg__vu_mul
@@ -2476,6 +2680,8 @@ RPPG_DEF rppg_status rppg_sums_mean(const rppg_frame *frame, const rppg_sums *su
    are read at their cells; those of words are words. */
 typedef struct rppg__gate {
   int64_t k[2][3], low[2], high[2];
+  uint64_t both[3];  /* of bytes: k of Cr in the upper half, of Cb in the lower, in 2^-22 */
+  uint32_t from[2], wide[2]; /* the window of that: from low on, so wide */
   int format, begin; /* first channel that counts: YUV has no need of Y */
   const uint8_t *src[3];
   ptrdiff_t stride[3];
@@ -2528,6 +2734,12 @@ static void rppg__gate_init(rppg__gate *g, const rppg_frame *frame, const rppg_s
     g->low[i] = rppg__fixed((double)low - 0.5 - zero);
     g->high[i] = rppg__fixed((double)high + 0.5 - zero);
   }
+  for (i = 0; i < 2; i++) { /* three times 255 * 2^21: 31 bits hold it */
+    for (c = 0; c < 3; c++)
+      g->both[c] += (uint64_t)((g->k[i][c] + 2) >> 2) << (i ? 32 : 0);
+    g->from[i] = (uint32_t)((g->low[i] + 2) >> 2);
+    g->wide[i] = (uint32_t)((g->high[i] + 2) >> 2) - g->from[i];
+  }
   for (plane = 0; plane < f->planes; plane++) {
     rppg__look(frame, plane, &v);
     for (b = 0; b < v.p.bytes; b++) {
@@ -2562,6 +2774,29 @@ static int rppg__gate_passes(const rppg__gate *g, int x, int y)
   return a >= g->low[0] && a < g->high[0] && b >= g->low[1] && b < g->high[1];
 }
 
+/* Takes pixels begin .. end - 1 of row y that do not pass out of room, byte formats only: both sums
+   with one product a channel, modulo 2^64. */
+static void rppg__gate_row(const rppg__gate *g, int begin, int end, int y, uint8_t *room)
+{
+  const uint64_t k0 = g->both[0], k1 = g->both[1], k2 = g->both[2];
+  const ptrdiff_t row = (y >> g->rows[1]) * g->stride[1];
+  const uint8_t *b = g->src[1] + row, *c = g->src[2] + (y >> g->rows[2]) * g->stride[2];
+  const uint8_t *a = g->begin ? b : g->src[0] + row; /* k0 is 0 then */
+  const int bytes = g->bytes[1], half = g->half[1];
+  const uint32_t from0 = g->from[0], from1 = g->from[1], wide0 = g->wide[0], wide1 = g->wide[1];
+  int i, next;
+  for (i = begin; i < end; i = next) {
+    const ptrdiff_t at = (ptrdiff_t)(i >> half) * bytes;
+    const uint64_t sum = k0 * a[at] + k1 * b[at] + k2 * c[at];
+    const uint32_t low = (uint32_t)sum, high = (uint32_t)(sum >> 32) + (low >> 31);
+    const unsigned ok = (unsigned)(low - from0 < wide0) & (unsigned)(high - from1 < wide1);
+    const uint8_t keep = (uint8_t)(0u - ok);
+    next = half ? (i | 1) + 1 : i + 1;
+    room[i - begin] &= keep;
+    if (half && next <= end && next - i == 2) room[i + 1 - begin] &= keep;
+  }
+}
+
 /* What of n pixels of row y from x on passes, as bytes; none outside of the rectangle's part `in`
    of the frame. mask is that part's. In room[TILE], or where the mask is if that will do. */
 static const uint8_t *rppg__pass(uint8_t *room, int x, int n, int y, const rppg__box *in,
@@ -2579,11 +2814,21 @@ static const uint8_t *rppg__pass(uint8_t *room, int x, int n, int y, const rppg_
   memset(room, 0, (size_t)n);
   if (mask) memcpy(room + (begin - x), row, (size_t)(end - begin));
   else memset(room + (begin - x), 255, (size_t)(end - begin));
+  if (g && g->format != RPPG_RGB565 && g->format != RPPG_P010) {
+    rppg__gate_row(g, begin, end, y, room + (begin - x));
+    return room;
+  }
   for (i = begin; i < end && g; i++) {
     if (!g->half[1] || i == begin || (i & 1) == 0) ok = rppg__gate_passes(g, i, y);
     if (!ok) room[i - x] = 0;
   }
   return room;
+}
+
+static int rppg__skin_ok(const rppg_skin *w)
+{
+  return w->cb_min >= 0 && w->cb_min <= w->cb_max && w->cb_max <= 255 && w->cr_min >= 0 &&
+         w->cr_min <= w->cr_max && w->cr_max <= 255;
 }
 
 RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *rect,
@@ -2617,8 +2862,7 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
   if (skin != NULL) {
     if (f->family != RPPG__IS_RGB && f->family != RPPG__IS_YUV) return RPPG_ERR_UNSUPPORTED;
     if (!(skin->cb_min | skin->cb_max | skin->cr_min | skin->cr_max)) skin = &window;
-    if (skin->cb_min < 0 || skin->cb_max > 255 || skin->cb_min > skin->cb_max) return RPPG_ERR_ARG;
-    if (skin->cr_min < 0 || skin->cr_max > 255 || skin->cr_min > skin->cr_max) return RPPG_ERR_ARG;
+    if (!rppg__skin_ok(skin)) return RPPG_ERR_ARG;
     rppg__gate_init(&gate, frame, skin);
   }
   memset(out, 0, sizeof *out);
@@ -2751,13 +2995,59 @@ RPPG_DEF rppg_status rppg_layout_grid(int rows, int cols, const rppg_rect *box, 
 
 /* ---- patches --------------------------------------------------------------------------------- */
 
-/* Formats whose samples are bytes, each at its own place. */
-static int rppg__patch_knows(int format) { return format > 0 && format <= RPPG_UYVY; }
-
 static int rppg__floor_div(int a, int b) { return a / b - (a % b < 0); }
 
-/* Scratch: t for a row of four bytes a pixel and a vector; where its bytes are; the means and
-   the cells of three channels. */
+/* Formats whose samples share bytes. RAW10 and RAW12 become BAYER16 of words, low byte first, whose
+   highest bits count; RGB565 becomes 8 R, the two parts of G, and B. */
+static const rppg__spread rppg__spreads[4] = {
+  /* RAW10 */ { 10, { 4, 0, 4, 1, 4, 2, 4, 3, 9, 5, 9, 6, 9, 7, 9, 8 },
+                { 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255 },
+                { 64, 0, 16, 0, 4, 0, 1, 0, 64, 0, 16, 0, 4, 0, 1, 0 },
+                { 192, 0, 192, 0, 192, 0, 192, 0, 192, 0, 192, 0, 192, 0, 192, 0 } },
+  /* RAW12 */ { 12, { 2, 0, 2, 1, 5, 3, 5, 4, 8, 6, 8, 7, 11, 9, 11, 10 },
+                { 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255, 0, 255 },
+                { 16, 0, 1, 0, 16, 0, 1, 0, 16, 0, 1, 0, 16, 0, 1, 0 },
+                { 240, 0, 240, 0, 240, 0, 240, 0, 240, 0, 240, 0, 240, 0, 240, 0 } },
+  /* RGB565, low byte first, and high byte first */
+  { 8, { 1, 1, 0, 0, 3, 3, 2, 2, 5, 5, 4, 4, 7, 7, 6, 6 },
+    { 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } },
+  { 8, { 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7 },
+    { 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31, 248, 7, 224, 31 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 },
+    { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } }
+};
+
+/* Plane k as rppg__look has it, but spread; how, or NULL. All planes in turn, with the same v. */
+static const rppg__spread *rppg__patch_look(const rppg_frame *frame, int k, rppg__view *v)
+{
+  static const rppg__plane bayer16 = { 2, 2, 4, { 128, 4 * 8, 128 + 1, 4 * 8 + 1, 3 } };
+  static const rppg__plane rgb565 = { 1, 1, 4, { 0, 4 * 8 + 1, 128 + 1, 2, 3 } };
+  int i;
+  rppg__look(frame, k, v);
+  if (frame->format == RPPG_RGB565) {
+    v->p = rgb565;
+    return &rppg__spreads[2 + v->swap];
+  }
+  if (frame->format != RPPG_RAW10 && frame->format != RPPG_RAW12) return NULL;
+  v->p = bayer16;
+  for (i = 0; i < 4; i++) v->p.of[i] = (uint8_t)((v->p.of[i] & ~3) | v->channel[v->p.of[i] & 3]);
+  return &rppg__spreads[frame->format == RPPG_RAW12];
+}
+
+/* The largest value of a channel, in the units of its parts. */
+static double rppg__patch_white(const rppg_frame *frame, int channel)
+{
+  const double white = rppg__white(frame, channel);
+  if (frame->format == RPPG_RAW10) return 64.0 * white;
+  if (frame->format == RPPG_RAW12) return 16.0 * white;
+  if (frame->format == RPPG_RGB565 && channel < 2) return (channel ? 32.0 : 8.0) * white;
+  return white;
+}
+
+/* Scratch: t for a row of four bytes a pixel and a vector; where its bytes are; the means of three
+   channels; the cells of samples of one pixel, and of two. */
 typedef struct rppg__patch_mem {
   float *t, *mean;
   int *where;
@@ -2767,10 +3057,10 @@ typedef struct rppg__patch_mem {
 static void rppg__patch_layout(rppg__patch_mem *m, rppg__arena *a, const rppg_rect *box, int w)
 {
   const size_t pixels = (size_t)box->w + 4; /* and one at each edge, in pairs */
-  m->t = (float *)rppg__take(a, RPPG__PATCH_ROWS * (4 * pixels + 64), sizeof(float));
+  m->t = (float *)rppg__take(a, RPPG__PATCH_ROWS * (4 * pixels + 80), sizeof(float));
   m->mean = (float *)rppg__take(a, 3 * RPPG__PATCH_ROWS * (size_t)w, sizeof(float));
   m->where = (int *)rppg__take(a, 4 * pixels, sizeof(int));
-  m->cell = (rppg__patch_cell *)rppg__take(a, 3 * ((size_t)w + 1), sizeof(rppg__patch_cell));
+  m->cell = (rppg__patch_cell *)rppg__take(a, 2 * ((size_t)w + 1), sizeof(rppg__patch_cell));
 }
 
 RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
@@ -2784,101 +3074,99 @@ RPPG_DEF size_t rppg_patch_work(const rppg_rect *box, int w, int h)
   return rppg__arena_size(&a);
 }
 
-/* How a channel's samples lie in a plane, evenly, and its edges along a row. None in it: 0. */
-static int rppg__patch_channel_of(const rppg__patch_job *job, const rppg__plane *p, int channel,
-                                  const rppg_rect *box, int w, rppg__patch_channel *c)
+/* The cells along a row of the patch, in samples of `pixels` pixels. */
+static void rppg__patch_cut(const rppg_rect *box, int w, int pixels, rppg__patch_cell *cells)
 {
-  int i, first, per = 0, at = 0;
-  for (i = p->bytes - 1; i >= 0; i--)
-    if (p->of[i] == channel) {
-      at = i;
-      per++;
-    }
-  if (per == 0) return 0;
-  c->gap = p->bytes / per;
-  c->unit = w * (p->pixels / per);
-  c->step = box->w;
-  first = rppg__floor_div(box->x * w, c->unit); /* 2^15 * 2^8 */
-  c->part = box->x * w - first * c->unit;
-  c->byte = at + (first - job->first * per) * c->gap;
-  return 1;
-}
-
-/* The cells along a row of the patch. */
-static void rppg__patch_cut(const rppg__patch_channel *c, int w)
-{
-  const int columns = c->step / c->unit, left = c->step % c->unit;
-  int at = 0, part = c->part, i;
+  const int unit = w * pixels, columns = box->w / unit, left = box->w % unit;
+  int at = 0, part = box->x * w - rppg__floor_div(box->x * w, unit) * unit, i; /* 2^15 * 2^8 */
   for (i = 0; i < w; i++) {
-    rppg__patch_cell *cell = &c->cell[i];
+    rppg__patch_cell *cell = &cells[i];
     const int from = at, before = part;
     at += columns;
     part += left;
-    if (part >= c->unit) {
-      part -= c->unit;
+    if (part >= unit) {
+      part -= unit;
       at++;
     }
     cell->from = from;
     cell->more = at > from ? at - 1 : from;
-    cell->head = (float)((from == at ? part : c->unit) - before);
+    cell->head = (float)((from == at ? part : unit) - before);
     cell->tail = from == at ? 0.0f : (float)part;
-    cell->weight = columns > 0 && at - from > columns ? (float)c->unit : 0.0f;
+    cell->weight = columns > 0 && at - from > columns ? (float)unit : 0.0f;
   }
-  c->cell[w].from = at;
+  cells[w].from = at;
 }
 
 /* The edges of rows j .. j + RPPG__PATCH_ROWS of the patch; rows below it are empty. */
-static void rppg__patch_edges(rppg__patch_job *job, const rppg__plane *p, const rppg_rect *box,
-                              int h, int j)
+static void rppg__patch_edges(rppg__patch_job *job, const rppg_rect *box, int h, int j)
 {
   int r;
-  job->unit = h * p->rows;
   for (r = 0; r <= RPPG__PATCH_ROWS; r++) {
     const int y = box->y * h + rppg__min(j + r, h) * box->h;
     job->at[r] = rppg__floor_div(y, job->unit);
     job->part[r] = y - job->at[r] * job->unit;
   }
+  for (r = 0; r < RPPG__PATCH_ROWS; r++) { /* here: gcc would do this in vectors, and wait for it */
+    const int a = job->at[r], b = job->at[r + 1], rows = job->rows;
+    job->y0[r] = rppg__max(a, 0);
+    job->y1[r] = rppg__min(b, rows);
+    job->above[r] = rppg__min(b, 0) - rppg__min(a, 0);
+    job->below[r] = rppg__max(b, rows) - rppg__max(a, rows);
+  }
 }
 
-/* Sets a plane up. */
-static void rppg__patch_plane(const rppg_frame *frame, const rppg__format *f, int plane,
-                              const rppg_rect *box, int w, const rppg__patch_mem *m, int *where,
-                              rppg__patch_job *job)
+/* Sets plane k up; v as in rppg__look. seen: a bit for each channel that planes before had. */
+static void rppg__patch_plane(const rppg_frame *frame, int k, const rppg_rect *box, int w,
+                              int convert, const rppg__patch_mem *m, int *where, unsigned *seen,
+                              rppg__view *v, rppg__patch_job *job)
 {
   const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
-  const rppg__plane *p = &f->plane[plane];
+  const int bayer = rppg__formats[frame->format].family == RPPG__IS_BAYER;
+  const rppg__plane *p = &v->p;
   rppg_rect cut = *box;
   rppg__box b;
-  int i, k;
+  int i, j;
   cut.w++; /* the right edge may lie at the begin of a sample */
+  job->spread = rppg__patch_look(frame, k, v);
   b = rppg__cut(&cut, frame, p);
-  job->stride = frame->strides[plane];
+  job->src = v->src;
+  job->stride = v->stride;
+  job->room = v->row;
   job->rows = rppg__cells(frame->height, p->rows);
   job->width = rppg__cells(frame->width, p->pixels) * p->bytes;
-  job->x0 = job->width < kernels->vector ? 0 : b.x0; /* of a narrow row, all */
-  job->src = frame->planes[plane] + job->x0;
-  job->blocks = job->width < kernels->vector ? 1 : rppg__cells(b.x1 - b.x0, kernels->vector);
+  job->x0 = job->width < kernels->vector ? 0 : job->spread ? b.x0 & ~15 : b.x0; /* of a narrow row, all */
+  job->blocks = job->width < kernels->vector ? 1 : rppg__cells(b.x1 - job->x0, kernels->vector);
   job->bytes = p->bytes;
   job->first = rppg__floor_div(box->x, p->pixels);
   job->last = rppg__floor_div(box->x + box->w, p->pixels);
-  for (i = 0; i < p->bytes; i++)
-    for (job->of_first[i] = -1, k = 0; k < p->bytes; k++)
-      if (p->of[k] == p->of[i]) {
-        if (job->of_first[i] < 0) job->of_first[i] = k;
-        job->of_last[i] = k;
-      }
   job->where = where;
   job->t = m->t;
-  job->scale = (float)(1.0 / ((double)box->w * box->h));
   job->w = w;
-  job->channels = 0;
-  for (i = 0; i < 3; i++) {
-    rppg__patch_channel *c = &job->channel[job->channels];
-    if (!rppg__patch_channel_of(job, p, i, box, w, c)) continue;
-    job->channels++;
-    c->mean = m->mean + i * w * RPPG__PATCH_ROWS;
-    c->cell = m->cell + i * (w + 1);
-    rppg__patch_cut(c, w);
+  job->parts = 0;
+  for (i = 0; i < p->bytes; i++) {
+    rppg__patch_part *c = &job->each[job->parts];
+    const int channel = p->of[i] & 3;
+    int per = 0;
+    job->of_first[i] = -1;
+    for (j = 0; j < p->bytes; j++)
+      if (p->of[j] == p->of[i]) {
+        if (job->of_first[i] < 0) job->of_first[i] = j;
+        job->of_last[i] = j;
+        per++;
+      }
+    if (channel == 3 || job->of_first[i] != i) continue; /* nothing, or known from before */
+    job->parts++;
+    c->gap = p->bytes / per; /* samples lie evenly */
+    c->unit = w * (p->pixels / per);
+    c->step = box->w;
+    c->byte = i + (rppg__floor_div(box->x * w, c->unit) - job->first * per) * c->gap;
+    c->add = (*seen >> channel & 1) != 0;
+    *seen |= 1u << channel;
+    c->scale = (float)((1 << (p->of[i] >> 2 & 15)) * (bayer && channel == 1 ? 0.5 : 1.0) *
+                       (convert ? 1.0 : 255.0 / rppg__patch_white(frame, channel)) /
+                       ((double)box->w * box->h));
+    c->mean = m->mean + channel * w * RPPG__PATCH_ROWS;
+    c->cell = m->cell + (p->pixels / per - 1) * (w + 1);
   }
   kernels->patch_where(job);
 }
@@ -2914,11 +3202,12 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
   rppg__patch_job job[3];
   rppg__patch_colour colour;
   rppg__patch_mem m;
+  rppg__view view;
   rppg__arena a;
   size_t size;
-  int *where, i, j;
+  unsigned seen = 0;
+  int *where, planes, i, j;
   if (status != RPPG_OK) return status;
-  if (!rppg__patch_knows(frame->format)) return RPPG_ERR_UNSUPPORTED;
   size = rppg_patch_work(box, w, h);
   if (size == 0 || out == NULL || work == NULL) return RPPG_ERR_ARG;
   if (order != RPPG_PATCH_HWC && order != RPPG_PATCH_CHW) return RPPG_ERR_ARG;
@@ -2926,19 +3215,23 @@ RPPG_DEF rppg_status rppg_patch(const rppg_frame *frame, const rppg_rect *box, i
   if (box->y >= frame->height || box->y + box->h <= 0) return RPPG_ERR_DATA;
   f = rppg__format_of(frame);
   memset(&colour, 0, sizeof colour);
-  colour.convert = f->family != RPPG__IS_RGB;
+  colour.convert = f->family == RPPG__IS_YUV || f->family == RPPG__IS_GRAY;
   if (colour.convert) rppg__patch_colours(frame, &colour);
   rppg__arena_begin(&a, work, size);
   rppg__patch_layout(&m, &a, box, w);
   memset(m.mean, 0, 3 * ROWS * (size_t)w * sizeof *m.mean); /* grey has but one channel */
-  for (where = m.where, i = 0; i < f->planes; i++) {
-    rppg__patch_plane(frame, f, i, box, w, &m, where, &job[i]);
+  rppg__patch_cut(box, w, 1, m.cell);
+  rppg__patch_cut(box, w, 2, m.cell + w + 1);
+  planes = rppg__views(f);
+  for (where = m.where, i = 0; i < planes; i++) {
+    rppg__patch_plane(frame, i, box, w, colour.convert, &m, where, &seen, &view, &job[i]);
+    job[i].unit = h * view.p.rows;
     where += (job[i].last - job[i].first + 1) * job[i].bytes;
   }
   for (j = 0; j < h; j += ROWS) {
     const int rows = rppg__min(ROWS, h - j);
-    for (i = 0; i < f->planes; i++) {
-      rppg__patch_edges(&job[i], &f->plane[i], box, h, j);
+    for (i = 0; i < planes; i++) {
+      rppg__patch_edges(&job[i], box, h, j);
       kernels->patch_rows(&job[i]);
     }
     kernels->patch_out(&colour, m.mean, w, rows, pixel, row, channel, out + j * row);
@@ -3102,15 +3395,14 @@ static void rppg__pulse_refresh(rppg_pulse *p)
   p->fresh = 0;
 }
 
-/* a' C b with C the covariance of the window, times its count. */
-static double rppg__pulse_cov(const rppg_pulse *p, const double a[3], const double b[3])
+/* a' C a; C: RR, RG, RB, GG, GB, BB. */
+static double rppg__form(const double c[6], const double a[3])
 {
   static const int at[9] = { 0, 1, 2, 1, 3, 4, 2, 4, 5 };
   double s = 0.0;
   int i, k;
   for (i = 0; i < 3; i++)
-    for (k = 0; k < 3; k++)
-      s += a[i] * b[k] * (p->product[at[3 * i + k]] - p->sum[i] * p->sum[k] / (double)p->length);
+    for (k = 0; k < 3; k++) s += a[i] * a[k] * c[at[3 * i + k]];
   return s;
 }
 
@@ -3123,8 +3415,8 @@ static void rppg__pulse_weights(const rppg_pulse *p, double g[4])
     { { 0.0, 1.0, -1.0 }, { -2.0, 1.0, 1.0 } },  /* POS */
     { { -3.0, 2.0, 0.0 }, { 1.5, 1.0, -1.5 } }   /* CHROM: -(X - a Y), so that both rise with green */
   };
-  double a[3], b[3], mean[3], va, vb, alpha;
-  int c;
+  double a[3], b[3], mean[3], cov[6], va, vb, alpha; /* cov: times the window's count */
+  int c, d, k = 0;
   g[0] = g[1] = g[2] = g[3] = 0.0;
   for (c = 0; c < 3; c++) {
     mean[c] = p->base[c] + p->sum[c] / (double)p->length;
@@ -3132,12 +3424,15 @@ static void rppg__pulse_weights(const rppg_pulse *p, double g[4])
     a[c] = project[p->method][0][c] / mean[c];
     b[c] = project[p->method][1][c] / mean[c];
   }
-  va = rppg__pulse_cov(p, a, a);
-  vb = rppg__pulse_cov(p, b, b);
+  for (c = 0; c < 3; c++)
+    for (d = c; d < 3; d++, k++)
+      cov[k] = p->product[k] - p->sum[c] * p->sum[d] / (double)p->length;
+  va = rppg__form(cov, a);
+  vb = rppg__form(cov, b);
   alpha = va > 0.0 && vb > 0.0 ? rppg__sqrt(va / vb) : 0.0;
   for (c = 0; c < 3; c++) {
     g[c] = (a[c] + alpha * b[c]) / (double)p->length;
-    g[3] -= (project[p->method][0][c] + alpha * project[p->method][1][c]) / (double)p->length;
+    if (p->terms > 3) g[3] -= (project[p->method][0][c] + alpha * project[p->method][1][c]) / (double)p->length;
   }
 }
 
@@ -3504,8 +3799,8 @@ static void rppg__joint_diagonal(double *M, int m, double *v)
    Returns how many there are: directions with less than `least` of the main one's power are none. */
 static int rppg__jade(const float *x, size_t stride, size_t n, double least, double rows[9])
 {
-  double cov[9], e[3], v[9], white[9], sum[36], vec[36], M[27], turn[9];
-  int pair[6][2], m = 0, pairs = 0, i, k, u, a, b;
+  double cov[9], e[3], v[9], white[9], full[6][6], sum[36], vec[36], M[27], turn[9];
+  int pair[6][2], at[6], m = 0, pairs = 0, i, k, u, a, b;
   size_t t;
   for (i = 0; i < 3; i++)
     for (k = i; k < 3; k++) {
@@ -3522,24 +3817,28 @@ static int rppg__jade(const float *x, size_t stride, size_t n, double least, dou
     }
   for (i = 0; i < m; i++)
     for (k = i; k < m; k++) {
+      at[pairs] = i * (5 - i) / 2 + k; /* of the six pairs that three sources have */
       pair[pairs][0] = i;
       pair[pairs++][1] = k;
     }
-  for (k = 0; k < 36; k++) sum[k] = 0.0;
+  for (k = 3 * m; k < 9; k++) white[k] = 0.0; /* what is no source is 0: all loops are of one size */
+  memset(full, 0, sizeof full);
   for (t = 0; t < n; t++) {
     double y[3], p[6];
-    for (i = 0; i < m; i++)
+    for (i = 0; i < 3; i++)
       y[i] = white[3 * i] * (double)x[t] + white[3 * i + 1] * (double)x[stride + t] +
              white[3 * i + 2] * (double)x[2 * stride + t];
-    for (k = 0; k < pairs; k++) p[k] = y[pair[k][0]] * y[pair[k][1]];
-    for (i = 0; i < pairs; i++)
-      for (k = i; k < pairs; k++) sum[pairs * i + k] += p[i] * p[k];
+    for (k = 0, i = 0; i < 3; i++)
+      for (a = i; a < 3; a++) p[k++] = y[i] * y[a];
+    RPPG__UNROLL
+    for (i = 0; i < 6; i++)
+      for (k = 0; k < 6; k++) full[i][k] += p[i] * p[k];
   }
   for (i = 0; i < pairs; i++) /* fourth cumulants, on symmetric matrices of unit norm */
     for (k = i; k < pairs; k++) {
       const int p = pair[i][0], q = pair[i][1], r = pair[k][0], s = pair[k][1];
       const double root2 = 1.4142135623730951;
-      double z = sum[pairs * i + k] / (double)n;
+      double z = full[at[i]][at[k]] / (double)n;
       z -= (double)((p == q && r == s) + (p == r && q == s) + (p == s && q == r));
       z *= (p == q ? 1.0 : root2) * (r == s ? 1.0 : root2);
       sum[pairs * i + k] = sum[pairs * k + i] = z;
@@ -3572,12 +3871,13 @@ static int rppg__window_jade(const rppg__window *w, double lambda, double least,
 {
   size_t i;
   int c;
+  rppg_dsp__smoothness_factor(w->n, lambda, w->solve + w->n);
   for (c = 0; c < 3; c++) {
     const float *x = w->x + (size_t)c * w->stride;
     float *y = w->smooth + (size_t)c * w->stride;
     double mean = 0.0;
     for (i = 0; i < w->n; i++) w->solve[i] = (double)x[i];
-    rppg_dsp__smoothness_f64(w->solve, w->n, lambda, w->solve + w->n);
+    rppg_dsp__smoothness_solve(w->solve, w->n, lambda, w->solve + w->n);
     for (i = 0; i < w->n; i++) mean += w->solve[i] / (double)w->n;
     for (i = 0; i < w->n; i++) y[i] = (float)(w->solve[i] - mean);
   }
@@ -3665,15 +3965,15 @@ typedef struct rppg__whole {
   rppg__window w;
   rppg_dsp_fft fft;
   rppg_dsp_fft_config fc;
-  float *f;
+  float *f, *hann;
   double *filtered;
+  void *fft_mem;
+  size_t fft_size;
 } rppg__whole;
 
 static rppg_status rppg__whole_layout(rppg__whole *o, const rppg_pulse_config *cfg, size_t n,
                                       rppg__arena *a)
 {
-  size_t size;
-  void *mem;
   memset(o, 0, sizeof *o);
   if (n < 2 || n > RPPG_DSP_FFT_MAX) return RPPG_ERR_ARG;
   o->fc.n = n + n % 2;
@@ -3682,16 +3982,16 @@ static rppg_status rppg__whole_layout(rppg__whole *o, const rppg_pulse_config *c
   o->w.n = o->w.stride = n;
   o->w.bins = o->fc.n / 2 + 1;
   o->w.rate_hz = cfg->rate_hz;
-  size = rppg_dsp_fft_mem_size(&o->fc);
+  o->fft_size = rppg_dsp_fft_mem_size(&o->fc);
   o->w.x = (float *)rppg__take(a, 3 * n, sizeof(float));
   o->w.smooth = (float *)rppg__take(a, 3 * n, sizeof(float));
   o->w.tones = (float *)rppg__take(a, 6 * o->w.bins, sizeof(float));
   o->w.solve = (double *)rppg__take(a, 4 * n, sizeof(double));
   o->f = (float *)rppg__take(a, o->fc.n + 2, sizeof(float));
+  o->hann = (float *)rppg__take(a, n, sizeof(float));
   o->filtered = (double *)rppg__take(a, n + 6 * 7, sizeof(double)); /* taps of order 3 */
-  mem = rppg__take(a, size, 1);
-  if (a->failed) return RPPG_ERR_SPACE;
-  return a->counting ? RPPG_OK : rppg_dsp_fft_init(&o->fft, &o->fc, mem, size);
+  o->fft_mem = rppg__take(a, o->fft_size, 1);
+  return a->failed ? RPPG_ERR_SPACE : RPPG_OK;
 }
 
 /* Doubles. */
@@ -3719,7 +4019,12 @@ static rppg_status rppg__whole_signal(const rppg_pulse_config *cfg, const float 
   o.w.lo = (size_t)(0.6 / bin_hz) + 1;
   o.w.hi = hi < (double)(o.w.bins - 1) ? (size_t)hi : o.w.bins - 1;
   rppg__window_colours(&o.w, rgb, 3, 0, n);
-  rppg__window_tones(&o.w, &o.fft, o.fc.n, NULL, 0, o.f);
+  if (cfg->method != RPPG_LGI && cfg->method != RPPG_OMIT) { /* these know no frequencies */
+    status = rppg_dsp_fft_init(&o.fft, &o.fc, o.fft_mem, o.fft_size);
+    if (status != RPPG_OK) return RPPG_ERR_ARG;
+    rppg_dsp_window(RPPG_DSP_HANN, 0.0, 1, n, o.hann);
+    rppg__window_tones(&o.w, &o.fft, o.fc.n, o.hann, n, o.f);
+  }
   rppg__window_weights(&o.w, cfg->method, g);
   rppg__window_pulse(&o.w, g, pulse);
   return RPPG_OK;
@@ -3821,7 +4126,9 @@ static rppg_status rppg__toolbox_ica(const rppg_pulse_config *cfg, const float *
   if (rppg_dsp_butter(&band, 3, RPPG_DSP_BANDPASS, 0.7, 2.5, cfg->rate_hz) != RPPG_OK)
     return RPPG_ERR_ARG;
   rppg__arena_begin(&a, work, rppg__whole_work(cfg, n) * sizeof(double));
-  if (rppg__whole_layout(&o, cfg, n, &a) != RPPG_OK) return RPPG_ERR_ARG;
+  if (rppg__whole_layout(&o, cfg, n, &a) != RPPG_OK ||
+      rppg_dsp_fft_init(&o.fft, &o.fc, o.fft_mem, o.fft_size) != RPPG_OK)
+    return RPPG_ERR_ARG;
   for (c = 0; c < 3; c++) {
     double mean = 0.0, dev;
     for (i = 0; i < n; i++) o.filtered[i] = (double)rgb[3 * i + (size_t)c];
@@ -3915,6 +4222,83 @@ RPPG_DEF rppg_status rppg_roi_moments(const rppg_frame *frame, const rppg_rect *
   return RPPG_OK;
 }
 
+/* Turns of a matrix with one eigenvalue far above the others, as those of skin have, in closed form:
+   0 if it has not. The highest eigenvalue by Halley's method from above, its axis u from the
+   adjugate of c - e I, two axes p beside it [Duff2017]. What c is between those is B; with b and q
+   the sum and the product of B's eigenvalues, B^(-1/2) = ((b + sqrt q) I - B) / sqrt(q (b + 2 sqrt q)),
+   by Cayley and Hamilton.                                                                        */
+static int rppg__turn_main(const double c[6], double t[8])
+{
+  static const uint8_t at[5][2] = { { 0, 0 }, { 0, 1 }, { 0, 2 }, { 1, 1 }, { 1, 2 } };
+  const double trace = c[0] + c[3] + c[5], minors = c[3] * c[5] - c[4] * c[4] + c[0] * c[5] -
+    c[2] * c[2] + c[0] * c[3] - c[1] * c[1];
+  const double det = c[0] * (c[3] * c[5] - c[4] * c[4]) - c[1] * (c[1] * c[5] - c[4] * c[2]) +
+                     c[2] * (c[1] * c[4] - c[3] * c[2]);
+  double e = trace, u[3], p[2][3], B[3], slope = 0.0, step = 0.0, x, y, z, b, q, root, sign;
+  int i;
+  for (i = 0; i < 4; i++) { /* from a trace 8 % above: 5e-4, 1e-10, 0 */
+    const double f = ((e - trace) * e + minors) * e - det;
+    slope = (3.0 * e - 2.0 * trace) * e + minors;
+    step = f * slope / (slope * slope - f * (3.0 * e - trace));
+    e -= step;
+    if (rppg__abs(step) < 1e-14 * e) break;
+  }
+  if (!(slope > 0.5 * e * e && rppg__abs(step) < 1e-14 * e)) return 0; /* NaN too */
+  x = c[0] - e;
+  y = c[3] - e;
+  z = c[5] - e;
+  u[0] = y * z - c[4] * c[4]; /* the rows of the adjugate are multiples of each other; the one */
+  u[1] = x * z - c[2] * c[2]; /* with the largest diagonal is safe, and its largest is positive */
+  u[2] = x * y - c[1] * c[1];
+  if (u[1] > u[0] && u[1] >= u[2]) {
+    u[0] = c[2] * c[4] - c[1] * z;
+    u[2] = c[1] * c[2] - x * c[4];
+  } else if (u[2] > u[0]) {
+    u[0] = c[1] * c[4] - y * c[2];
+    u[1] = c[1] * c[2] - x * c[4];
+  } else {
+    u[1] = c[2] * c[4] - c[1] * z;
+    u[2] = c[1] * c[4] - y * c[2];
+  }
+  x = 1.0 / rppg__sqrt(rppg__dot3(u, u));
+  root = rppg__sqrt(e);
+  for (i = 0; i < 3; i++) {
+    u[i] *= x;
+    t[i] = u[i] * root;
+  }
+  for (i = 3; i < 8; i++) t[i] = 0.0;
+  sign = u[2] < 0.0 ? -1.0 : 1.0;
+  x = -1.0 / (sign + u[2]);
+  p[0][0] = 1.0 + sign * u[0] * u[0] * x;
+  p[0][1] = sign * (u[0] * u[1] * x);
+  p[0][2] = -sign * u[0];
+  p[1][0] = u[0] * u[1] * x;
+  p[1][1] = sign + u[1] * u[1] * x;
+  p[1][2] = -u[1];
+  B[0] = B[1] = B[2] = 0.0;
+  for (i = 0; i < 2; i++) {
+    const double *r = p[i];
+    x = c[0] * r[0] + c[1] * r[1] + c[2] * r[2];
+    y = c[1] * r[0] + c[3] * r[1] + c[4] * r[2];
+    z = c[2] * r[0] + c[4] * r[1] + c[5] * r[2];
+    B[2 * i] = r[0] * x + r[1] * y + r[2] * z;
+    if (i == 0) B[1] = p[1][0] * x + p[1][1] * y + p[1][2] * z;
+  }
+  b = B[0] + B[2];
+  q = B[0] * B[2] - B[1] * B[1];
+  x = b * b - 4.0 * q > 0.0 ? rppg__sqrt(b * b - 4.0 * q) : 0.0;
+  if (!(b > 0.0 && q > 1e-12 * e * 0.5 * (b + x))) return 1; /* the lower one is 2 q / (b + x) */
+  root = rppg__sqrt(q);
+  x = 1.0 / rppg__sqrt(q * (b + 2.0 * root));
+  for (i = 0; i < 5; i++) {
+    const double *r = p[0], *s = p[1];
+    const int k = at[i][0], l = at[i][1];
+    t[3 + i] = ((B[2] + root) * r[k] * r[l] + (B[0] + root) * s[k] * s[l] -
+                B[1] * (r[k] * s[l] + r[l] * s[k])) * x;
+  }
+  return 1;
+}
+
 /* What of a frame's matrix of second moments c (RR, RG, RB, GG, GB, BB) the windows need: t[0..2]
    its main axis, times the root of its eigenvalue; the rows of R, t[3..5], and of G, t[4], t[6],
    t[7], of the sum of u u' / root of the eigenvalue over the other two axes.                     */
@@ -3923,6 +4307,7 @@ static void rppg__turn_of(const double c[6], double t[8])
   const double a[9] = { c[0], c[1], c[2], c[1], c[3], c[4], c[2], c[4], c[5] };
   double e[3], v[9];
   int i, k;
+  if (rppg__turn_main(c, t)) return;
   rppg_dsp_eig3(a, e, v);
   for (i = 0; i < 8; i++) t[i] = 0.0;
   for (i = 0; i < 3 && e[2] > 0.0; i++) t[i] = v[3 * i + 2] * rppg__sqrt(e[2]);
@@ -3943,19 +4328,29 @@ static void rppg__rotation(const double *turns, size_t step, size_t at, size_t r
                            size_t l, int toolbox, float *pulse, double *work)
 {
   double *s0 = work, *s1 = s0 + l, *sum = s1 + l;
-  size_t w, i;
+  size_t w, i, k;
   for (i = 0; i < n; i++) sum[i] = 0.0;
   for (w = 0; w + l + (toolbox ? 1 : 0) <= n; w++) {
     const double *a = turns + (at + w) % ring * step;
-    double m0, m1, d0, d1;
-    for (i = 0; i < l; i++) {
-      const double *t = turns + (at + w + i) % ring * step;
+    double m0, m1, d0, d1, ratio;
+    m0 = m1 = d0 = d1 = 0.0;
+    for (k = (at + w) % ring, i = 0; i < l; i++, k = k + 1 == ring ? 0 : k + 1) {
+      const double *t = turns + k * step;
       s0[i] = a[3] * t[0] + a[4] * t[1] + a[5] * t[2];
       s1[i] = a[4] * t[0] + a[6] * t[1] + a[7] * t[2];
+      m0 += s0[i];
+      m1 += s1[i];
+      d0 += s0[i] * s0[i]; /* s is 0 where the window begins: no large mean to cancel */
+      d1 += s1[i] * s1[i];
     }
-    rppg__mean_dev(s0, l, &m0, &d0);
-    rppg__mean_dev(s1, l, &m1, &d1);
-    for (i = 0; i < l && d1 > 0.0; i++) sum[w + i] += (s0[i] - m0) - d0 / d1 * (s1[i] - m1);
+    m0 /= (double)l;
+    m1 /= (double)l;
+    d0 -= m0 * m0 * (double)l;
+    d1 -= m1 * m1 * (double)l;
+    if (!(d1 > 0.0)) continue;
+    ratio = d0 > 0.0 ? rppg__sqrt(d0 / d1) : 0.0; /* of the deviations */
+    m0 -= ratio * m1;
+    for (i = 0; i < l; i++) sum[w + i] += (s0[i] - ratio * s1[i]) - m0;
   }
   for (i = 0; i < n; i++) {
     const size_t first = i + 1 > l ? i + 1 - l : 0, last = i + l <= n ? i : n - l;
@@ -4054,14 +4449,31 @@ static void rppg__model_rate(rppg_session *s, size_t m, size_t lo, size_t hi, do
                              rppg_result *r);
 #endif
 
+/* The config of camera k of a session: what is not its own is the session's. */
+static rppg_config rppg__camera_config(const rppg_config *c, size_t k)
+{
+  rppg_config one = c->cameras[k];
+  one.rate_hz = c->rate_hz;
+  one.window_s = c->window_s;
+  one.min_window_s = c->min_window_s;
+  one.max_gap_s = c->max_gap_s;
+  one.bpm_min = c->bpm_min;
+  one.bpm_max = c->bpm_max;
+  return one;
+}
+
 /* Replaces zeros by the defaults; 0 if a field is outside its range. */
 static int rppg__config(rppg_config *c, const rppg_config *cfg)
 {
   static const rppg_rect unit = { 0, 0, 1, 1 };
+  rppg_config one;
   rppg_rect rect;
   size_t i;
   memset(c, 0, sizeof *c);
   if (cfg) *c = *cfg;
+  if (c->cameras ? c->n_cameras < 1 || c->n_cameras > RPPG_MAX_CAMERAS || c->auto_cells || c->parts ||
+                     c->skin || c->layout || c->method || c->model : c->n_cameras != 0)
+    return 0;
 #ifndef RPPG_NO_NN
   if (c->model && !rppg__model_config(c)) return 0;
 #else
@@ -4073,6 +4485,7 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
                         c->method == RPPG_CONTACT || !(c->auto_step_s >= 0.1) ||
                         c->auto_step_s > 60.0))
     return 0;
+  if (c->skin && (c->auto_cells || c->method == RPPG_2SR || !rppg__skin_ok(c->skin))) return 0;
   c->window_s = rppg__or(c->window_s, 10.0);
   c->min_window_s = rppg__or(c->min_window_s, c->window_s < 5.0 ? c->window_s : 5.0);
   c->max_gap_s = rppg__or(c->max_gap_s, 1.0);
@@ -4084,6 +4497,10 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
     return 0;
   for (i = 0; c->parts && i < c->n_parts; i++)
     if (rppg_layout_parts(c->parts + i, 1, &unit, &rect) != RPPG_OK) return 0;
+  for (i = 0; i < c->n_cameras; i++) {
+    const rppg_config camera = rppg__camera_config(c, i);
+    if (camera.cameras || camera.n_cameras || !rppg__config(&one, &camera)) return 0;
+  }
   return c->rate_hz >= 10.0 && c->rate_hz <= 250.0 && c->window_s >= 4.0 && c->window_s <= 60.0 &&
          c->min_window_s >= 3.0 && c->min_window_s <= c->window_s && c->max_gap_s > 0.0 &&
          c->max_gap_s <= 60.0 && c->bpm_min >= 20.0 && c->bpm_max >= 2.0 * c->bpm_min &&
@@ -4102,6 +4519,7 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   ica = s->cfg.method == RPPG_ICA;
   s->rois = s->cfg.parts ? s->cfg.n_parts : rppg_layout_size(s->cfg.layout);
   if (s->cfg.auto_cells) s->rois = 1;
+  if (s->cfg.n_cameras) s->rois = 0;
   s->channels = 3 * s->rois;
   s->values = s->cfg.method == RPPG_2SR ? 9 * s->rois : s->channels;
   s->signals = s->cfg.method == RPPG_CONTACT ? s->channels : s->rois;
@@ -4124,6 +4542,8 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   s->parts = (rppg_part *)rppg__take(a, s->rois, sizeof *s->parts);
   s->rects = (rppg_rect *)rppg__take(a, s->rois, sizeof *s->rects);
   s->sums = (rppg_sums *)rppg__take(a, s->rois, sizeof *s->sums);
+  s->kept = (float *)rppg__take(a, s->rois, sizeof(float));
+  s->skin = s->cfg.skin ? (rppg_skin *)rppg__take(a, 1, sizeof *s->skin) : NULL;
   s->pulses = (rppg_pulse *)rppg__take(a, streams, sizeof *s->pulses);
   s->colours = (float *)rppg__take(a, s->n * s->channels, sizeof(float));
   s->waves = (float *)rppg__take(a, s->final * s->signals, sizeof(float));
@@ -4166,6 +4586,14 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
     if (status != RPPG_OK) return status;
   }
 #endif
+  if (s->cfg.n_cameras)
+    s->camera = (rppg_session *)rppg__take(a, s->cfg.n_cameras, sizeof *s->camera);
+  for (i = 0; i < s->cfg.n_cameras; i++) {
+    const rppg_config one = rppg__camera_config(&s->cfg, i);
+    const size_t size = rppg_mem_size(&one);
+    void *mem = rppg__take(a, size, 1);
+    if (mem && rppg_init(&s->camera[i], &one, mem, size) != RPPG_OK) return RPPG_ERR_ARG;
+  }
   if (a->failed) return RPPG_ERR_SPACE;
   return a->counting ? RPPG_OK : rppg_dsp_fft_init(&s->fft, &fc, fft_mem, fft_size);
 }
@@ -4196,6 +4624,11 @@ RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *me
     for (i = 0; i < q.rois; i++) q.parts[i] = q.cfg.parts[i];
     q.cfg.parts = q.parts;
   }
+  q.cfg.cameras = NULL; /* the caller's */
+  if (q.skin) {
+    *q.skin = *q.cfg.skin;
+    q.cfg.skin = q.skin;
+  }
   rppg_dsp_window(RPPG_DSP_HANN, 0.0, 1, q.n, q.hann);
   *s = q;
   rppg_reset(s);
@@ -4219,12 +4652,17 @@ static void rppg__restart(rppg_session *s)
 
 RPPG_DEF void rppg_reset(rppg_session *s)
 {
+  size_t i;
   rppg__restart(s);
   memset(s->rects, 0, s->rois * sizeof *s->rects);
+  memset(s->kept, 0, s->rois * sizeof *s->kept);
   s->flags = 0;
   s->track_bpm = s->track_var = 0.0;
   s->begun = 0;
   if (s->finder) rppg_finder_reset(s->finder);
+  for (i = 0; i < s->cfg.n_cameras; i++) rppg_reset(&s->camera[i]);
+  memset(&s->own, 0, sizeof s->own);
+  s->share = 0.0;
 }
 
 /* ---- session: frames to the grid ------------------------------------------------------------- */
@@ -4331,7 +4769,7 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
 {
   rppg_status status;
   size_t i;
-  if (s->finder) return RPPG_ERR_ARG;
+  if (s->finder || s->camera) return RPPG_ERR_ARG;
   if (s->cfg.method == RPPG_2SR) return RPPG_ERR_UNSUPPORTED;
   for (i = 0; i < s->channels; i++)
     if (!rppg__finite((double)rgb[i])) {
@@ -4366,12 +4804,51 @@ static rppg_status rppg__roi_sums(rppg_session *s, const rppg_frame *frame)
   return status;
 }
 
+/* The same through mask and skin gate. The sums of a ROI of which too little is left become 0. */
+static rppg_status rppg__kept_sums(rppg_session *s, const rppg_frame *frame, const uint8_t *mask,
+                                   ptrdiff_t stride)
+{
+  const int bayer = rppg__format_of(frame)->family == RPPG__IS_BAYER; /* a pixel is one channel */
+  double face = 0.0, skin = 0.0; /* pixels that the mask lets pass; of them, the gate's */
+  size_t i;
+  for (i = 0; i < s->rois; i++) {
+    const rppg_rect *r = &s->rects[i];
+    const int x = rppg__clip(r->x, frame->width), y = rppg__clip(r->y, frame->height);
+    const uint8_t *part = mask ? mask + y * stride + x : NULL;
+    rppg_sums *sums = &s->sums[i], all;
+    rppg_status status;
+    double pixels, passed;
+    rppg_rect cut;
+    cut.x = x;
+    cut.y = y;
+    cut.w = rppg__clip((int64_t)r->x + r->w, frame->width) - x;
+    cut.h = rppg__clip((int64_t)r->y + r->h, frame->height) - y;
+    pixels = (double)cut.w * (double)cut.h;
+    memset(sums, 0, sizeof *sums);
+    s->kept[i] = 0.0f;
+    if (!(pixels > 0.0)) continue;
+    status = rppg_mask_sums(frame, &cut, part, stride, s->skin, sums);
+    if (status != RPPG_OK && status != RPPG_ERR_DATA) return status;
+    passed = (double)sums->count[0] + (bayer ? (double)sums->count[1] + (double)sums->count[2] : 0.0);
+    skin += passed;
+    if (mask && s->skin) {
+      rppg_mask_sums(frame, &cut, part, stride, NULL, &all);
+      face += (double)all.count[0];
+    } else if (s->skin) face += pixels;
+    s->kept[i] = (float)(passed < pixels ? passed / pixels : 1.0); /* cells are counted whole */
+    if (passed < RPPG_KEPT_LEAST * pixels) memset(sums, 0, sizeof *sums);
+  }
+  if (skin < 0.5 * face) s->flags |= RPPG_FLAG_NO_SKIN;
+  return RPPG_OK;
+}
+
 static rppg_status rppg__push_auto(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
                                    int64_t t_us);
 
 /* The frame's ROIs and their mean colours into s->now. A ROI that lies outside keeps its last
    colour, and so shows no pulse; RPPG_ERR_DATA if all do.                                        */
-static rppg_status rppg__measure(rppg_session *s, const rppg_frame *frame, const rppg_rect *face)
+static rppg_status rppg__measure(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
+                                 const uint8_t *mask, ptrdiff_t stride)
 {
   rppg_rect box;
   rppg_status status;
@@ -4381,24 +4858,42 @@ static rppg_status rppg__measure(rppg_session *s, const rppg_frame *frame, const
   status = s->cfg.parts ? rppg_layout_parts(s->parts, s->rois, &box, s->rects)
                         : rppg_layout_fixed(s->cfg.layout, &box, s->rects);
   if (status != RPPG_OK) return status;
-  status = rppg__roi_sums(s, frame);
+  status = mask || s->skin ? rppg__kept_sums(s, frame, mask, stride) : rppg__roi_sums(s, frame);
   if (status != RPPG_OK) return status;
 #ifndef RPPG_NO_NN
   if (s->reader) rppg__model_patch(s, frame, &box);
 #endif
   for (i = 0; i < s->rois; i++) {
     float rgb[3];
-    if (rppg_sums_mean(frame, &s->sums[i], rgb) != RPPG_OK) continue;
+    const int there = rppg_sums_mean(frame, &s->sums[i], rgb) == RPPG_OK;
+    if (!mask && !s->skin) s->kept[i] = there ? 1.0f : 0.0f;
+    if (!there) continue;
     memcpy(s->now + 3 * i, rgb, sizeof rgb);
     seen++;
   }
   return seen ? RPPG_OK : RPPG_ERR_DATA;
 }
 
-RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
-                               int64_t t_us)
+/* Whether mask and gate fit this frame. */
+static rppg_status rppg__kept_check(const rppg_session *s, const rppg_frame *frame,
+                                    const uint8_t *mask, ptrdiff_t stride)
+{
+  const int family = rppg__format_of(frame)->family;
+  const size_t width = (size_t)frame->width, length = stride < 0 ? 0 - (size_t)stride : (size_t)stride;
+  if (s->skin && family != RPPG__IS_RGB && family != RPPG__IS_YUV) return RPPG_ERR_UNSUPPORTED;
+  if (mask == NULL) return RPPG_OK;
+  if (s->cfg.method == RPPG_2SR) return RPPG_ERR_UNSUPPORTED;
+  return s->finder || length < width || length > (size_t)PTRDIFF_MAX / RPPG_MAX_SIDE ? RPPG_ERR_ARG
+                                                                                     : RPPG_OK;
+}
+
+RPPG_DEF rppg_status rppg_push_masked(rppg_session *s, const rppg_frame *frame,
+                                      const rppg_rect *face, const uint8_t *mask, ptrdiff_t stride,
+                                      int64_t t_us)
 {
   rppg_status status = rppg_frame_check(frame), time_status;
+  if (s->camera) return RPPG_ERR_ARG;
+  if (status == RPPG_OK) status = rppg__kept_check(s, frame, mask, stride);
   if (status == RPPG_OK && s->cfg.method == RPPG_2SR) status = rppg_roi_moments(frame, NULL, 0, NULL);
   if (status != RPPG_OK) {
     s->flags |= RPPG_FLAG_BAD_FRAME;
@@ -4407,13 +4902,19 @@ RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const r
   if (s->finder || face == RPPG_FACE_AUTO) return rppg__push_auto(s, frame, face, t_us);
   time_status = rppg__time(s, t_us);
   if (time_status != RPPG_OK && s->started) return time_status;
-  status = face ? rppg__measure(s, frame, face) : RPPG_ERR_DATA;
+  status = face ? rppg__measure(s, frame, face, mask, stride) : RPPG_ERR_DATA;
   if (status != RPPG_OK) {
     s->flags |= RPPG_FLAG_NO_FACE;
     return status;
   }
   rppg__push_now(s, t_us);
   return time_status;
+}
+
+RPPG_DEF rppg_status rppg_push(rppg_session *s, const rppg_frame *frame, const rppg_rect *face,
+                               int64_t t_us)
+{
+  return rppg_push_masked(s, frame, face, NULL, 0, t_us);
 }
 
 /* ---- session: rate --------------------------------------------------------------------------- */
@@ -4700,11 +5201,17 @@ static void rppg__consensus(rppg_session *s, size_t m, size_t lo, size_t hi, dou
   }
 }
 
+static void rppg__mix(rppg_session *s, size_t m);
+
 /* The weighted mean of all signals into s->wave [m], turned so that more blood is up. */
 static void rppg__combine(rppg_session *s, size_t m, size_t lo, size_t hi, double res)
 {
   double weight[3 * RPPG_MAX_ROIS], sum = 0.0;
   size_t i, k;
+  if (s->camera) {
+    rppg__mix(s, m);
+    return;
+  }
   weight[0] = 1.0;
   if (rppg__windowed(s->cfg.method)) rppg__window_pulses(s, m, lo, hi);
   if (s->signals > 1) rppg__weigh(s, m, lo, hi, res, weight);
@@ -4845,7 +5352,7 @@ static double rppg__clipped_share(const rppg_session *s, size_t m)
     const float *row = s->colours + ((s->total - m + i) % s->n) * s->channels;
     for (c = 0; c < s->channels; c++) near_end += row[c] < 3.0f || row[c] > 250.0f;
   }
-  return (double)near_end / (double)(m * s->channels);
+  return s->channels ? (double)near_end / (double)(m * s->channels) : 0.0;
 }
 
 /* ---- session: confidence --------------------------------------------------------------------- */
@@ -4923,6 +5430,15 @@ static void rppg__colour_of_beat(rppg_session *s, size_t m, double step, double 
   double bright = 0.0, spread = 0.0, all = 0.0, along = 0.0;
   size_t i, r, c;
   *plain = *odd = 0.0;
+  for (i = 0; i < s->cfg.n_cameras; i++) { /* each has a part in the wave */
+    rppg_session *camera = &s->camera[i];
+    double one[2];
+    if (!(camera->share > 0.0)) continue;
+    rppg__colour_of_beat(camera, camera->wave_n, step, &one[0], &one[1]);
+    *plain += camera->share * one[0];
+    *odd += camera->share * one[1];
+  }
+  if (s->camera) return;
   for (r = 0; r < s->rois; r++) {
     double z[3][2];
     const int seen = rppg__beat_of(s, r, m, step, z);
@@ -5099,7 +5615,7 @@ static void rppg__model_reset(rppg_session *s)
   rppg__reader *r = s->reader;
   r->taken = r->fresh = r->ran = 0;
   r->has_patch = 0;
-  if (r->wave) memset(r->wave, 0, s->n * sizeof *r->wave);
+  if (!r->classes) memset(r->wave, 0, s->n * sizeof *r->wave);
   rppg_nn_reset(&r->nn);
 }
 
@@ -5195,15 +5711,13 @@ static void rppg__model_clip(rppg_session *s)
 }
 
 /* Scores to shares: softmax. A row that is no number at all votes for nothing. */
-static void rppg__model_shares(const float *score, size_t n, float *share)
+static void rppg__model_shares(const rppg__reader *r, float *share)
 {
-  float top = score[0];
-  double sum = 0.0;
   size_t i;
-  for (i = 0; i < n; i++) if (score[i] > top) top = score[i];
-  for (i = 0; i < n; i++) { share[i] = rppg_nn__exp(score[i] - top); sum += (double)share[i]; }
-  for (i = 0; i < n; i++)
-    share[i] = sum > 0.0 && rppg__finite(sum) ? (float)((double)share[i] / sum) : 0.0f;
+  memcpy(share, r->out, r->classes * sizeof *share);
+  ((const rppg_nn__kernels *)r->nn.kernels)->softmax(share, r->classes, 1.0f);
+  for (i = 0; i < r->classes; i++)
+    if (!rppg__finite((double)share[i])) memset(share, 0, r->classes * sizeof *share);
 }
 
 /* A sample of the grid is complete: gives it to the model, which runs when hop of them are new. */
@@ -5226,7 +5740,7 @@ static void rppg__model_tick(rppg_session *s)
   if (r->classes) {
     float *row = r->votes + r->ran % r->runs * (r->classes + 1);
     if (r->nn.spec.task == RPPG_NN_TASK_RATE) row[0] = out[0];
-    else rppg__model_shares(out, r->classes, row);
+    else rppg__model_shares(r, row);
     row[r->classes] = (float)s->total;
   } else {
     const size_t new_ones = r->ran ? r->hop : r->frames;
@@ -5442,6 +5956,12 @@ RPPG_DEF const rppg_rect *rppg_rois(const rppg_session *s, size_t *n)
 {
   *n = s->rois;
   return s->rects;
+}
+
+RPPG_DEF const float *rppg_kept(const rppg_session *s, size_t *n)
+{
+  *n = s->rois;
+  return s->kept;
 }
 
 RPPG_DEF const float *rppg_frame_colours(const rppg_session *s, size_t *n)
@@ -6507,7 +7027,7 @@ static void rppg__finder_replay(rppg_finder *f, const float *weight, rppg_sessio
   rppg__finder_parts(f, weight);
   rppg__restart(s);
   s->started = s->begun = 1;
-  s->first_us = f->first_us;
+  s->first_us = f->first_us + (int64_t)((double)(f->total - m) / f->cfg.rate_hz * 1e6 + 0.5);
   s->last_us = f->last_us;
   s->origin_us = f->origin_us;
   s->interval_s = f->interval_s;
@@ -7015,6 +7535,7 @@ static rppg_status rppg__push_auto(rppg_session *s, const rppg_frame *frame, con
   memset(s->last, 0, 3 * sizeof *s->last);
   for (i = 0; i < f->cells; i++)
     for (c = 0; c < 3; c++) s->last[c] += f->part[3 * i + c] * f->now[3 * i + c];
+  s->kept[0] = 1.0f;
   if (f->people) s->rects[0] = f->person[0].box;
   else memset(s->rects, 0, sizeof *s->rects);
   return RPPG_OK;
@@ -7036,15 +7557,16 @@ static void rppg__auto_window(rppg_session *s)
   s->auto_id = id;
 }
 
+static rppg_status rppg__estimate_all(rppg_session *s, rppg_result *out);
+
 RPPG_DEF rppg_status rppg_estimate(rppg_session *s, rppg_result *out)
 {
+  if (s->camera) return rppg__estimate_all(s, out);
   if (s->finder) rppg__auto_window(s);
   return rppg__estimate(s, out);
 }
 
 /* ---- several cameras ------------------------------------------------------------------------- */
-
-#define RPPG__MAX_SOURCES 16
 
 /* Whether two estimates tell the same rate. */
 static int rppg__agree(const rppg_result *a, const rppg_result *b)
@@ -7073,7 +7595,7 @@ RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out,
   double best_odds = 0.0, all = 1.0, sum = 0.0; /* all: odds of every group and of none */
   rppg_result f;
   size_t i, k, best = 0;
-  if (!r || !out || n < 1 || n > RPPG__MAX_SOURCES) return RPPG_ERR_ARG;
+  if (!r || !out || n < 1 || n > RPPG_MAX_CAMERAS) return RPPG_ERR_ARG;
   for (k = 0; k < n; k++) {
     const double odds = rppg__group_odds(r, n, k);
     if (odds > best_odds) {
@@ -7098,6 +7620,197 @@ RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out,
   }
   f.confidence = n == 1 ? r[0].confidence : best_odds / all;
   *out = f;
+  return RPPG_OK;
+}
+
+/* ---- several cameras in one session ---------------------------------------------------------- */
+
+RPPG_DEF rppg_session *rppg_camera(rppg_session *s, size_t k)
+{
+  return k < s->cfg.n_cameras ? &s->camera[k] : NULL;
+}
+
+RPPG_DEF double rppg_camera_weight(const rppg_session *s, size_t k, rppg_result *own)
+{
+  if (k >= s->cfg.n_cameras) return 0.0;
+  if (own) *own = s->camera[k].own;
+  return s->camera[k].share;
+}
+
+/* Microseconds from a to b, whatever their signs. */
+static double rppg__later(int64_t b, int64_t a)
+{
+  return b < a ? -(double)((uint64_t)a - (uint64_t)b) : (double)((uint64_t)b - (uint64_t)a);
+}
+
+/* A camera's wave on the session's grid, x [m]; samples from first to end - 1 are there, others 0. */
+static void rppg__regrid(const rppg_session *s, const rppg_session *c, size_t m, float *x,
+                         size_t *first, size_t *end)
+{
+  const double last = (double)(c->wave_n - 1);
+  /* Of the session's first sample, in those of the camera: both grids end half a sample late. */
+  const double offset = (rppg__later(s->first_us, c->first_us) * 1e-6) * s->cfg.rate_hz +
+                        (double)(s->total - m) - (double)(c->total - c->wave_n);
+  size_t i;
+  *first = m;
+  *end = 0;
+  for (i = 0; i < m; i++) {
+    const double at = offset + (double)i;
+    size_t k;
+    x[i] = 0.0f;
+    if (!(at >= 0.0 && at <= last)) continue;
+    k = (size_t)at;
+    x[i] = c->wave[k];
+    if (at > (double)k) x[i] += (float)((at - (double)k) * ((double)c->wave[k + 1] - (double)c->wave[k]));
+    if (*first == m) *first = i;
+    *end = i + 1;
+  }
+}
+
+/* Takes the mean over 1.5 s around each sample off x, within [first, end): a camera of one channel
+   brings the level of where it was shaken to where it was not. Then the mean square over 1 s into
+   power. Twice as long, and moments between two shakings are lost; half as long, and slow beats.  */
+static void rppg__local_power(float *x, size_t first, size_t end, double rate_hz, float *power)
+{
+  int pass;
+  for (pass = 0; pass < 2; pass++) {
+    const size_t half = (size_t)((pass ? 0.5 : 0.75) * rate_hz + 0.5);
+    size_t i, k;
+    for (i = first; i < end; i++) {
+      const size_t from = i < first + half ? first : i - half, to = i + half < end ? i + half + 1 : end;
+      double sum = 0.0;
+      for (k = from; k < to; k++) sum += pass ? (double)x[k] * (double)x[k] : (double)x[k];
+      power[i] = (float)(sum / (double)(to - from));
+    }
+    for (i = first; i < end && !pass; i++) x[i] -= power[i];
+  }
+}
+
+/* The usual one of these powers: their lowest fifth, so that being shaken for most of the time does
+   not count as usual, nor a picture that stands for a moment.                                    */
+static double rppg__usual(const float *power, size_t first, size_t end)
+{
+  float sorted[64];
+  size_t n = 0, i, k;
+  for (i = 0; i < 64; i++) {
+    const float p = power[first + (end - first) * i / 64];
+    for (k = n++; k > 0 && sorted[k - 1] > p; k--) sorted[k] = sorted[k - 1];
+    sorted[k] = p;
+  }
+  return (double)sorted[12];
+}
+
+/* The cameras' waves into s->wave [m], see the comment on several cameras. A camera's amplitude is
+   set to 1 by its usual power, and in the end to that of the one which counts most. Where the power
+   is another than usual, more or less, a camera counts by the square of that ratio. With two cameras
+   drawn that are shaken in turn for 4 s each, 31 and 92 % of 888 windows were wrong by 3 bpm or more
+   alone, 5 % so; with the ratio itself 7 %, with the odds instead of their root too 14 %.       */
+static void rppg__mix(rppg_session *s, size_t m)
+{
+  float *all = s->scratch, *x = all + s->n, *power = x + s->n; /* [fft_n + 2] >= 3 n */
+  double sum = 0.0, most = 0.0, height = 0.0;
+  size_t i, k, first, end;
+  memset(s->wave, 0, m * sizeof *s->wave);
+  memset(all, 0, m * sizeof *all);
+  for (k = 0; k < s->cfg.n_cameras; k++) {
+    rppg_session *c = &s->camera[k];
+    const double sure = rppg__doubtable(c->own.confidence), root = rppg__sqrt(sure / (1.0 - sure));
+    double usual;
+    c->share = 0.0;
+    if (!(c->own.window_s > 0.0)) continue;
+    rppg__regrid(s, c, m, x, &first, &end);
+    if (first >= end) continue;
+    rppg__local_power(x, first, end, s->cfg.rate_hz, power);
+    usual = rppg__usual(power, first, end);
+    if (!(usual > 0.0)) continue;
+    for (i = first; i < end; i++) {
+      const double p = (double)power[i], odd = p > usual ? usual / p : p / usual, w = root * odd * odd;
+      s->wave[i] += (float)(w * (double)x[i] / rppg__sqrt(usual));
+      all[i] += (float)w;
+      c->share += w;
+    }
+    sum += c->share;
+    if (c->share <= most) continue;
+    most = c->share;
+    height = rppg__sqrt(usual);
+  }
+  for (i = 0; i < m; i++) s->wave[i] = all[i] > 0.0f ? (float)(height * (double)s->wave[i] / (double)all[i]) : 0.0f;
+  for (k = 0; k < s->cfg.n_cameras && sum > 0.0; k++) s->camera[k].share /= sum;
+}
+
+/* Estimates the cameras; those that are silent have none. Their number, results and where they are. */
+static size_t rppg__estimate_each(rppg_session *s, rppg_result *r, size_t *of)
+{
+  const rppg_session *newest = NULL;
+  size_t n = 0, k;
+  for (k = 0; k < s->cfg.n_cameras; k++)
+    if (s->camera[k].started && (!newest || s->camera[k].last_us > newest->last_us)) newest = &s->camera[k];
+  for (k = 0; k < s->cfg.n_cameras; k++) {
+    rppg_session *c = &s->camera[k];
+    memset(&c->own, 0, sizeof c->own);
+    c->share = 0.0;
+    if (!c->started || rppg__later(newest->last_us, c->last_us) > s->cfg.max_gap_s * 1e6) continue;
+    if (rppg_estimate(c, &c->own) != RPPG_OK) continue;
+    r[n] = c->own;
+    of[n++] = k;
+  }
+  return n;
+}
+
+/* The session's grid is that of the camera that has the longest window, of these the fastest one. */
+static void rppg__grid_of_all(rppg_session *s, const rppg_result *r, const size_t *of, size_t n)
+{
+  const rppg_session *c;
+  unsigned common = r[0].flags;
+  size_t i, best = 0;
+  for (i = 1; i < n; i++) {
+    common &= r[i].flags;
+    if (r[i].window_s > r[best].window_s || (!(r[i].window_s < r[best].window_s) && r[i].fps > r[best].fps))
+      best = i;
+  }
+  c = &s->camera[of[best]];
+  s->first_us = c->first_us;
+  s->last_us = c->last_us;
+  s->interval_s = c->interval_s;
+  s->total = c->total;
+  s->started = 1;
+  for (i = 0; i < n; i++)
+    if (s->camera[of[i]].last_us > s->last_us) s->last_us = s->camera[of[i]].last_us;
+  for (i = 0; i < s->cfg.n_cameras; i++) {
+    if (!s->camera[i].begun) continue;
+    if (!s->begun || s->camera[i].origin_us < s->origin_us) s->origin_us = s->camera[i].origin_us;
+    s->begun = 1;
+  }
+  s->flags = common & ~(unsigned)(RPPG_FLAG_SHORT | RPPG_FLAG_LOW_FPS | RPPG_FLAG_STATIC |
+                                  RPPG_FLAG_HARMONIC | RPPG_FLAG_NOISE); /* the sum has its own */
+}
+
+static rppg_status rppg__estimate_all(rppg_session *s, rppg_result *out)
+{
+  const double bpm = s->track_bpm, var = s->track_var, track_s = s->track_s;
+  rppg_result r[RPPG_MAX_CAMERAS], fused, mixed;
+  float weight[RPPG_MAX_CAMERAS];
+  size_t of[RPPG_MAX_CAMERAS], i;
+  const size_t n = rppg__estimate_each(s, r, of);
+  rppg_status status;
+  if (n == 0) return RPPG_ERR_DATA;
+  rppg_fuse(r, n, &fused, weight);
+  rppg__grid_of_all(s, r, of, n);
+  status = rppg__estimate(s, &mixed);
+  if (status != RPPG_OK) return status;
+  if (fused.confidence >= mixed.confidence) {
+    mixed.hr_bpm = fused.hr_bpm;
+    mixed.confidence = fused.confidence;
+    mixed.snr_db = fused.snr_db;
+    mixed.flags = fused.flags;
+    mixed.source = fused.source;
+    s->track_bpm = bpm;
+    s->track_var = var;
+    s->track_s = track_s;
+    mixed.tracked_bpm = rppg__track(s, mixed.t_s, mixed.hr_bpm, mixed.confidence);
+    for (i = 0; i < n; i++) s->camera[of[i]].share = (double)weight[i];
+  }
+  *out = mixed;
   return RPPG_OK;
 }
 

@@ -2002,21 +2002,24 @@ RPPG_DEF rppg_status rppg_dsp_window(rppg_dsp_window_kind kind, double beta, int
   static const double cosine[3][3] = { /* a0, a1, a2 of a0 - a1 cos(2 pi i / m) + a2 cos(4 pi i / m) */
     { 0.5, 0.5, 0.0 }, { 0.54, 0.46, 0.0 }, { 0.42, 0.5, 0.08 }
   };
-  const double m = (double)(periodic ? n : n - 1);
+  const size_t end = periodic ? n : n - 1; /* w[end - i] is w[i] */
+  const double m = (double)end;
   size_t i;
   if (n < 1 || (unsigned)kind > (unsigned)RPPG_DSP_BOXCAR || !(beta >= 0.0 && beta <= 100.0))
     return RPPG_ERR_ARG;
   for (i = 0; i < n; i++) {
     if (kind == RPPG_DSP_BOXCAR || n == 1) {
       w[i] = 1.0f;
+    } else if (2 * i > end) {
+      w[i] = w[end - i];
     } else if (kind == RPPG_DSP_KAISER) {
       const double u = 2.0 * (double)i / m - 1.0;
       w[i] = (float)(rppg_dsp__bessel_i0(beta * rppg__sqrt(1.0 - u * u)) / rppg_dsp__bessel_i0(beta));
     } else {
       const double *a = cosine[kind];
-      double s, c1, c2;
+      double s, c1, c2 = 0.0;
       rppg__sincospi(2.0 * (double)i / m, &s, &c1);
-      rppg__sincospi(4.0 * (double)i / m, &s, &c2);
+      if (a[2] > 0.0) rppg__sincospi(4.0 * (double)i / m, &s, &c2);
       w[i] = (float)(a[0] - a[1] * c1 + a[2] * c2);
     }
   }
@@ -2511,34 +2514,48 @@ RPPG_DEF void rppg_dsp_analytic(rppg_dsp_fft *fft, const float *x, float *out)
    (I + lambda^2 D D') u = lambda^2 D x, which keeps its digits when lambda is large: the matrix of
    the definition holds its 1 beside 6 lambda^2 and answers with x less something close to x. A band
    L diag(d) L' with two diagonals below the main one of L: e1, and e2 which is lambda^2 / d. */
-static void rppg_dsp__smoothness_f64(double *x, size_t n, double lambda, double *work)
+static void rppg_dsp__smoothness_factor(size_t n, double lambda, double *d)
 {
   const double l2 = lambda * lambda;
-  const size_t m = n - 2; /* rows of D */
-  double *u = work, *d = work + n, *e1 = work + 2 * n;
+  double *e1 = d + n, *e2 = e1 + n;
   size_t i;
-  for (i = 0; i < m; i++) {
+  for (i = 0; i + 2 < n; i++) {
     double off = -4.0 * l2;
     d[i] = 1.0 + 6.0 * l2;
-    u[i] = l2 * ((x[i] - x[i + 1]) - (x[i + 1] - x[i + 2]));
     if (i > 0) {
       d[i] -= e1[i - 1] * e1[i - 1] * d[i - 1];
       off -= e1[i - 1] * l2;
-      u[i] -= e1[i - 1] * u[i - 1];
     }
-    if (i > 1) {
-      d[i] -= l2 / d[i - 2] * l2;
-      u[i] -= l2 / d[i - 2] * u[i - 2];
-    }
+    if (i > 1) d[i] -= e2[i - 2] * l2;
     e1[i] = off / d[i];
+    e2[i] = l2 / d[i];
+  }
+}
+
+/* ... and x [n] smoothed with them, in place. */
+static void rppg_dsp__smoothness_solve(double *x, size_t n, double lambda, const double *d)
+{
+  const double l2 = lambda * lambda, *e1 = d + n, *e2 = e1 + n;
+  const size_t m = n - 2; /* rows of D */
+  size_t i;
+  for (i = 0; i < m; i++) {
+    x[i] = l2 * ((x[i] - x[i + 1]) - (x[i + 1] - x[i + 2]));
+    if (i > 0) x[i] -= e1[i - 1] * x[i - 1];
+    if (i > 1) x[i] -= e2[i - 2] * x[i - 2];
   }
   for (i = m; i-- > 0;) {
-    u[i] /= d[i];
-    if (i + 1 < m) u[i] -= e1[i] * u[i + 1];
-    if (i + 2 < m) u[i] -= l2 / d[i] * u[i + 2];
+    x[i] /= d[i];
+    if (i + 1 < m) x[i] -= e1[i] * x[i + 1];
+    if (i + 2 < m) x[i] -= e2[i] * x[i + 2];
   }
-  for (i = 0; i < n; i++)
-    x[i] = (i < m ? u[i] : 0.0) - (i > 0 && i <= m ? 2.0 * u[i - 1] : 0.0) + (i > 1 ? u[i - 2] : 0.0);
+  for (i = n; i-- > 0;)
+    x[i] = (i < m ? x[i] : 0.0) - (i > 0 && i <= m ? 2.0 * x[i - 1] : 0.0) + (i > 1 ? x[i - 2] : 0.0);
+}
+
+static void rppg_dsp__smoothness_f64(double *x, size_t n, double lambda, double *work)
+{
+  rppg_dsp__smoothness_factor(n, lambda, work);
+  rppg_dsp__smoothness_solve(x, n, lambda, work);
 }
 
 RPPG_DEF rppg_status rppg_dsp_smoothness(const float *x, size_t n, double lambda, float *y,
@@ -2743,12 +2760,13 @@ RPPG_DEF void rppg_dsp_xcorr(const float *x, const float *y, size_t n, size_t ma
 /* ---- small dense matrices -------------------------------------------------------------------- */
 
 /* One Jacobi rotation that zeroes a[p][q]; the columns p and q of v turn with it. */
-static void rppg_dsp__rotate(double a[9], double v[9], int p, int q)
+static int rppg_dsp__rotate(double a[9], double v[9], int p, int q)
 {
-  const double off = a[3 * p + q];
+  const double off = a[3 * p + q], least = 1e-20 * rppg__abs(a[4 * p]);
   double theta, t, c, s;
   int k;
-  if (off == 0.0) return;
+  if (off == 0.0 || (rppg__abs(off) < least && rppg__abs(off) < 1e-20 * rppg__abs(a[4 * q])))
+    return 0; /* nothing that an eigenvalue or a vector could show */
   theta = (a[4 * q] - a[4 * p]) / (2.0 * off);
   t = 1.0 / (rppg__abs(theta) + rppg__sqrt(theta * theta + 1.0));
   if (theta < 0.0) t = -t;
@@ -2767,20 +2785,21 @@ static void rppg_dsp__rotate(double a[9], double v[9], int p, int q)
     a[3 * q + k] = s * x + c * y;
   }
   a[3 * p + q] = a[3 * q + p] = 0.0;
+  return 1;
 }
 
 RPPG_DEF void rppg_dsp_eig3(const double a[9], double w[3], double v[9])
 {
   double m[9], e[9];
-  int order[3] = { 0, 1, 2 }, i, k, sweep;
+  int order[3] = { 0, 1, 2 }, i, k, sweep, moved = 1;
   for (i = 0; i < 9; i++) {
     m[i] = a[i];
     e[i] = i % 4 == 0 ? 1.0 : 0.0;
   }
-  for (sweep = 0; sweep < 12; sweep++) { /* converges quadratically: 5 or 6 are enough */
-    rppg_dsp__rotate(m, e, 0, 1);
-    rppg_dsp__rotate(m, e, 0, 2);
-    rppg_dsp__rotate(m, e, 1, 2);
+  for (sweep = 0; sweep < 12 && moved; sweep++) { /* converges quadratically: 5 or 6 are enough */
+    moved = rppg_dsp__rotate(m, e, 0, 1);
+    moved |= rppg_dsp__rotate(m, e, 0, 2);
+    moved |= rppg_dsp__rotate(m, e, 1, 2);
   }
   for (i = 0; i < 2; i++)
     for (k = 0; k < 2 - i; k++)

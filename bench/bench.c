@@ -350,6 +350,69 @@ static void run_pulse(void)
   rppg_pulse_push(&pulses[0], skin[++turn & 3], &out);
 }
 
+/* ---- every method once over the same 10 s of colours: 300 at 30 a second ------------------------- */
+
+enum { WINDOW = 300, EVERY_METHOD = RPPG__METHOD_END };
+static float window_rgb[3 * WINDOW], window_pulse[WINDOW];
+static double window_moments[9 * WINDOW], window_work[32 * 1024];
+static int window_method;
+
+/* Skin with a pulse, a sway of the light, and noise, of method `arg`; EVERY_METHOD: of all of them. */
+static double setup_window(int arg)
+{
+  static const int skin[3] = { 46000, 31000, 25000 }, blood[3] = { 150, 240, 130 };
+  static const rppg_part all = { 0.0f, 0.0f, 1.0f, 1.0f };
+  rppg_config cfg;
+  uint32_t noise = 1;
+  int i, a, b, k;
+  window_method = arg;
+  for (i = 0; i < WINDOW; i++) {
+    const int phase = i * 4 % 100, wave = (phase < 50 ? phase : 100 - phase) - 25;
+    float *c = window_rgb + 3 * i;
+    double *m = window_moments + 9 * i;
+    for (k = 0; k < 3; k++) {
+      noise = noise * 1664525u + 1013904223u;
+      c[k] = (float)(skin[k] - blood[k] * wave / 25 + (i % 61 - 30) * 8 + (int)(noise >> 8) % 64) / 256.0f;
+    }
+    for (k = 3, a = 0; a < 3; a++) /* of pixels that scatter about the mean, most of all alike */
+      for (m[a] = (double)c[a], b = a; b < 3; b++) m[k++] = (double)(c[a] * c[b]) * (a == b ? 1.02 : 1.015);
+  }
+  memset(&cfg, 0, sizeof cfg);
+  cfg.method = RPPG_CONSENSUS;
+  cfg.parts = &all;
+  cfg.n_parts = 1;
+  if (rppg_init(&session, &cfg, session_mem, sizeof session_mem) != RPPG_OK) exit(1);
+  for (i = 0; i <= WINDOW; i++) rppg_push_rgb(&session, window_rgb + 3 * (i % WINDOW), clock_us += 33333);
+  return 1.0;
+}
+static void run_window_of(int method)
+{
+  rppg_pulse_config c;
+  memset(&c, 0, sizeof c);
+  c.rate_hz = 30.0;
+  c.method = method;
+  if (method == RPPG_CONSENSUS) { /* of the waves that a session has: its part of an estimate */
+    const double bin_hz = 30.0 / (double)session.fft_n, res = 2.0 / (10.0 * bin_hz);
+    rppg__combine(&session, session.n, (size_t)(0.6 / bin_hz) + 1, (size_t)(4.0 / bin_hz), res);
+    return;
+  }
+  if (method == RPPG_2SR) {
+    if (rppg_2sr_signal_work(&c, WINDOW) > sizeof window_work / sizeof *window_work ||
+        rppg_2sr_signal(&c, window_moments, WINDOW, window_pulse, window_work) != RPPG_OK) exit(1);
+    return;
+  }
+  if (method == RPPG_CONTACT) c.method = RPPG_GREEN; /* each channel is a stream of its own */
+  if (rppg_pulse_signal_work(&c, WINDOW) > sizeof window_work / sizeof *window_work) exit(1);
+  if (rppg_pulse_signal(&c, window_rgb, WINDOW, window_pulse, NULL, window_work) != RPPG_OK) exit(1);
+}
+static void run_window(void)
+{
+  int method;
+  for (method = 0; method < EVERY_METHOD; method++)
+    if (window_method == method || window_method == EVERY_METHOD) run_window_of(method);
+  sink += (uint64_t)(window_pulse[7] > 0.0f);
+}
+
 /* ---- no face box: 192 cells of a 640x480 frame ------------------------------------------------- */
 
 static rppg_finder finder;
@@ -435,6 +498,12 @@ static const bench_case cases[] = {
   { "patch_300x300_to_36/BGRA", setup_patch_36, RPPG_BGRA, run_patch, limit_bytes, "byte" },
   { "patch_300x300_to_36/NV12", setup_patch_36, RPPG_NV12, run_patch, limit_bytes, "byte" },
   { "patch_300x300_to_36/YUYV", setup_patch_36, RPPG_YUYV, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/GRAY16", setup_patch_36, RPPG_GRAY16, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/P010", setup_patch_36, RPPG_P010, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/BAYER8", setup_patch_36, RPPG_BAYER8, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/RGB565", setup_patch_36, RPPG_RGB565, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/RAW10", setup_patch_36, RPPG_RAW10, run_patch, limit_bytes, "byte" },
+  { "patch_300x300_to_36/RAW12", setup_patch_36, RPPG_RAW12, run_patch, limit_bytes, "byte" },
   { "patch_300x300_to_72/RGB24", setup_patch_72, RPPG_RGB24, run_patch, limit_bytes, "byte" },
   { "patch_300x300_to_128/NV12", setup_patch_128, RPPG_NV12, run_patch, limit_bytes, "byte" },
   { "fft_real/256", setup_fft, 256, run_fft, limit_flops, "flop" },
@@ -463,6 +532,20 @@ static const bench_case cases[] = {
   { "estimate_one/ica", setup_method, -RPPG_ICA, run_estimate, NULL, "estimate" },
   { "estimate_six/pca", setup_method, RPPG_PCA, run_estimate, NULL, "estimate" },
   { "estimate_six/2sr", setup_method, RPPG_2SR, run_estimate, NULL, "estimate" },
+  { "window_10s/pos", setup_window, RPPG_POS, run_window, NULL, "window" },
+  { "window_10s/chrom", setup_window, RPPG_CHROM, run_window, NULL, "window" },
+  { "window_10s/green", setup_window, RPPG_GREEN, run_window, NULL, "window" },
+  { "window_10s/contact", setup_window, RPPG_CONTACT, run_window, NULL, "window" },
+  { "window_10s/pbv", setup_window, RPPG_PBV, run_window, NULL, "window" },
+  { "window_10s/pbv_data", setup_window, RPPG_PBV_DATA, run_window, NULL, "window" },
+  { "window_10s/lgi", setup_window, RPPG_LGI, run_window, NULL, "window" },
+  { "window_10s/omit", setup_window, RPPG_OMIT, run_window, NULL, "window" },
+  { "window_10s/ica", setup_window, RPPG_ICA, run_window, NULL, "window" },
+  { "window_10s/pca", setup_window, RPPG_PCA, run_window, NULL, "window" },
+  { "window_10s/2sr", setup_window, RPPG_2SR, run_window, NULL, "window" },
+  { "window_10s/nir", setup_window, RPPG_NIR, run_window, NULL, "window" },
+  { "window_10s/consensus", setup_window, RPPG_CONSENSUS, run_window, NULL, "window" },
+  { "window_10s/all_methods", setup_window, EVERY_METHOD, run_window, NULL, "window" },
   { "moments_300x300/RGB24", setup_300, RPPG_RGB24, run_moments, limit_bytes, "byte" },
   { "moments_300x300/BGRA", setup_300, RPPG_BGRA, run_moments, limit_bytes, "byte" },
 };

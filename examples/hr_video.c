@@ -9,6 +9,8 @@
 #endif
 #define RPPG_IMPLEMENTATION
 #include "plot.h"
+#include "image.h"
+#include "vitals.h"
 
 #if defined(_WIN32)
 #  include <fcntl.h>
@@ -17,31 +19,6 @@
 #  define fileno _fileno
 #else
 #  include <unistd.h>
-#endif
-
-#ifndef RPPG_HAVE_STB
-#  if defined(__has_include)
-#    if __has_include(<stb/stb_image.h>)
-#      define RPPG_HAVE_STB 1
-#    endif
-#  endif
-#endif
-#if RPPG_HAVE_STB + 0
-#  define STB_IMAGE_IMPLEMENTATION
-#  define STBI_NO_HDR
-#  define STBI_NO_LINEAR
-#  define STBI_MAX_DIMENSIONS 32768
-#  if defined(__GNUC__)
-#    pragma GCC diagnostic push
-#    pragma GCC diagnostic ignored "-Wconversion"
-#    pragma GCC diagnostic ignored "-Wsign-conversion"
-#    pragma GCC diagnostic ignored "-Wshadow"
-#    pragma GCC diagnostic ignored "-Wunused-but-set-variable"
-#  endif
-#  include <stb/stb_image.h>
-#  if defined(__GNUC__)
-#    pragma GCC diagnostic pop
-#  endif
 #endif
 
 static const char usage[] =
@@ -53,19 +30,22 @@ static const char usage[] =
   "  --fps F            frames per second of images (30), or instead of the Y4M header's\n"
   "  --method M         pos, chrom, green, contact (finger on the lens), pbv, pbv-data, lgi, omit,\n"
   "                     ica, pca, 2sr (RGB), nir (infrared), consensus of several (pos)\n"
+  "  --model F.rppg     a network that is weighed against the method (see rppg_nn.h, rppg_tools)\n"
   "  --window S         seconds an estimate looks back, 4 to 60                  (10)\n"
   "  --step S           seconds between estimates                                (1)\n"
   "  --band LO,HI       beats per minute to look for                             (36,240)\n"
+  "  --skin             only pixels of the face that have a colour of skin (with --face x,y,w,h)\n"
+  "  --vitals           breathing, beats and heart rate variability in the summary; a minute or more\n"
   "  --json             one JSON object a line, the last one the summary of the clip\n"
   "  --csv F            a row a frame: time, mean colours, rate and confidence so far\n"
   "  --plot F.svg       colours, pulse wave, spectrum, rate over time\n"
   "A frame header of Y4M may carry its capture time: FRAME XT=<microseconds>.\n";
 
 typedef struct options {
-  const char *input, *csv, *plot;
+  const char *input, *csv, *plot, *model;
   rppg_rect face;
   double fps, window_s, step_s, bpm_min, bpm_max;
-  int has_face, method, json;
+  int has_face, method, json, skin, vitals;
 } options;
 
 /* x,y,w,h as whole numbers. */
@@ -90,6 +70,8 @@ static options parse(int argc, char **argv)
     const char *a = argv[i];
     if (!strcmp(a, "--help")) { fputs(usage, stdout); exit(0); }
     else if (!strcmp(a, "--json")) o.json = 1;
+    else if (!strcmp(a, "--skin")) o.skin = 1;
+    else if (!strcmp(a, "--vitals")) o.vitals = 1;
     else if (!strcmp(a, "--csv")) o.csv = option_value(argc, argv, &i);
     else if (!strcmp(a, "--plot")) o.plot = option_value(argc, argv, &i);
     else if (!strcmp(a, "--fps")) o.fps = option_number(a, option_value(argc, argv, &i), 1, 1000);
@@ -102,12 +84,13 @@ static options parse(int argc, char **argv)
       o.has_face = strcmp(v, "auto") != 0;
       if (o.has_face) o.face = option_box(v);
     }
-    else if (!strcmp(a, "--model")) die(EXIT_USAGE, "--model is not in this version");
+    else if (!strcmp(a, "--model")) o.model = option_value(argc, argv, &i);
     else if (a[0] == '-' && a[1]) die(EXIT_USAGE, "unknown option '%s' (see --help)", a);
     else if (o.input) die(EXIT_USAGE, "one input, please: '%s' and '%s'", o.input, a);
     else o.input = a;
   }
   if (!o.input) die(EXIT_USAGE, "no input (see --help)");
+  if (o.skin && !o.has_face) die(EXIT_USAGE, "--skin goes with --face x,y,w,h: the search judges colours itself");
   return o;
 }
 
@@ -218,12 +201,12 @@ static void pattern_open(video *v)
     die(EXIT_USAGE, "'%s': a pattern has one number, like f_%%04d.png", v->name);
   v->width_of_number = atoi(digits);
   if (v->fps == 0.0) v->fps = 30.0;
-#if !(RPPG_HAVE_STB + 0)
+#if !RPPG_HAVE_STB
   die(EXIT_USAGE, "images need stb_image at build time (Debian: libstb-dev)");
 #endif
 }
 
-#if RPPG_HAVE_STB + 0
+#if RPPG_HAVE_STB
 static FILE *pattern_file(const video *v, int number, char *path, size_t size)
 {
   const char *after = strchr(v->digits, 'd') + 1;
@@ -282,7 +265,7 @@ static void video_open(video *v, const options *o)
 static int video_next(video *v, int64_t *t_us)
 {
   int got;
-#if RPPG_HAVE_STB + 0
+#if RPPG_HAVE_STB
   got = v->digits ? image_next(v, t_us) : y4m_next(v, t_us);
 #else
   got = y4m_next(v, t_us);
@@ -373,7 +356,7 @@ static void persons_sum(persons *all)
 }
 
 static void print_human(const video *v, const rppg_session *s, const history *h, const rppg_result *sum,
-                        const persons *all)
+                        const persons *all, double skin)
 {
   size_t n, i;
   const float *wave = rppg_wave(s, &n);
@@ -393,6 +376,7 @@ static void print_human(const video *v, const rppg_session *s, const history *h,
     printf("rate   ");
     print_sparkline(rates, h->count, 72);
   }
+  if (skin >= 0.0) printf("skin   %.0f %% of the regions\n", 100.0 * skin);
   if (sum->confidence < 0.3) printf("Too unsure to be believed: more light, a nearer face, less motion?\n");
   free(rates);
 }
@@ -422,47 +406,132 @@ static rppg_rect face_box(const options *o, const rppg_frame *f)
   return r;
 }
 
-/* Grey frames have no colours to separate: GREEN, whatever the default. */
-static void start(const options *o, const rppg_frame *f, rppg_session *s)
+/* The model's file, which stays in memory; ends the program with what is wrong with it. */
+static void load_model(const char *path, rppg_config *cfg)
 {
-  rppg_config cfg;
+  FILE *f = fopen(path, "rb");
+  size_t room = 1 << 16, n = 0, size;
+  unsigned char *blob = (unsigned char *)must_alloc(room);
+  rppg_nn_model m;
+  rppg_nn_error e;
+  void *mem;
+  if (!f) die(EXIT_INPUT, "cannot open the model '%s'", path);
+  while ((n += fread(blob + n, 1, room - n, f)) == room) {
+    room *= 2;
+    if (room > (size_t)1 << 30) die(EXIT_INPUT, "%s: larger than 512 MB", path);
+    blob = (unsigned char *)realloc(blob, room);
+    if (!blob) die(EXIT_INPUT, "%s: no memory for it", path);
+  }
+  fclose(f);
+  size = rppg_nn_mem_size(blob, n);
+  mem = must_alloc(size + 1);
+  if (rppg_nn_open(&m, blob, n, mem, size, &e) != RPPG_OK)
+    die(EXIT_INPUT, "%s: no usable model: %s (%s%s%d)", path, e.what, e.field,
+        e.layer >= 0 ? ", layer " : e.tensor >= 0 ? ", tensor " : " ", e.layer >= 0 ? e.layer : e.tensor);
+  if (m.spec.source == RPPG_NN_RAW)
+    die(EXIT_INPUT, "%s: it does not say what goes in (chunk SPEC); nn_run can run it", path);
+  free(mem);
+  cfg->model = blob;
+  cfg->model_size = n;
+  cfg->model_face = 4096;
+}
+
+/* Where the search sees a face now, for a session that does not search; NULL before the first. */
+static const rppg_rect *find_face(rppg_finder *f, const rppg_frame *frame, int64_t t_us)
+{
+  static rppg_rect box;
+  const rppg_person *found;
+  size_t n;
+  rppg_finder_push(f, frame, t_us);
+  found = rppg_finder_people(f, &n);
+  if (n) box = found[0].box;
+  return box.w ? &box : NULL;
+}
+
+static void start_finder(rppg_finder *f, const rppg_config *like)
+{
+  rppg_config cfg = *like;
+  size_t size;
+  cfg.model = NULL;
+  cfg.auto_cells = RPPG_AUTO_CELLS;
+  cfg.rate_hz = 0.0;
+  size = rppg_finder_mem_size(&cfg);
+  if (!size || rppg_finder_init(f, &cfg, must_alloc(size), size) != RPPG_OK)
+    die(EXIT_USAGE, "these options do not go with the search: give --face x,y,w,h");
+}
+
+/* Grey frames have no colours to separate: GREEN, whatever the default. */
+static void start(const options *o, const rppg_frame *f, rppg_session *s, rppg_finder *finder, vitals *vit)
+{
+  static const rppg_skin skin = { 0, 0, 0, 0 };
+  rppg_config cfg, without;
   memset(&cfg, 0, sizeof cfg);
   cfg.method = o->method >= 0 ? o->method : f->format == RPPG_GRAY8 ? RPPG_GREEN : RPPG_POS;
   cfg.window_s = o->window_s;
   cfg.bpm_min = o->bpm_min;
   cfg.bpm_max = o->bpm_max;
-  if (search(o, f)) cfg.auto_cells = RPPG_AUTO_CELLS;
+  cfg.skin = o->skin ? &skin : NULL;
+  if (o->vitals && !o->model) cfg.rate_hz = 30.0; /* beats want it, with the search too */
+  if (search(o, f) && !o->model) cfg.auto_cells = RPPG_AUTO_CELLS;
   if (f->format == RPPG_GRAY8 && cfg.method != RPPG_GREEN && cfg.method != RPPG_NIR && cfg.method != RPPG_CONTACT)
     die(EXIT_USAGE, "a grey video has no colours: only --method green or nir fits");
+  if (f->format == RPPG_GRAY8 && o->skin) die(EXIT_USAGE, "a grey video has no colours for --skin");
+  if (cfg.method == RPPG_2SR && o->skin) die(EXIT_USAGE, "--skin does not go with --method 2sr");
   if (cfg.method == RPPG_2SR && f->format != RPPG_RGB24)
     die(EXIT_USAGE, "--method 2sr needs RGB: numbered images, not Y4M");
+  without = cfg;
+  if (o->model) {
+    load_model(o->model, &cfg);
+    if (!rppg_mem_size(&cfg))
+      die(EXIT_USAGE, "%s does not go with these options: it needs a window of its length, the regions it was trained on, and %s",
+          o->model, "a size of input that its chunk SPEC describes");
+    if (search(o, f)) start_finder(finder, &cfg);
+  }
   start_session(s, &cfg);
+  if (o->vitals) vitals_start(vit, &without);
+}
+
+/* Share of the regions' pixels that count, of the newest frame. */
+static double skin_share(const rppg_session *s)
+{
+  double sum = 0.0;
+  size_t n, i;
+  const float *kept = rppg_kept(s, &n);
+  for (i = 0; i < n; i++) sum += (double)kept[i] / (double)n;
+  return sum;
 }
 
 /* Pushes every frame; an estimate every step as soon as the session has enough. */
-static void run(const options *o, video *v, rppg_session *s, history *h, persons *all, FILE *csv)
+static void run(const options *o, video *v, rppg_session *s, history *h, persons *all, vitals *vit, double *skin,
+                FILE *csv)
 {
   const int show = isatty(fileno(stderr)) && !o->json;
   double due_s = 0.0, t_s = 0.0;
   int64_t t_us, first_us = 0;
   rppg_rect face = { 0, 0, 0, 0 };
+  const rppg_rect *where;
   rppg_result r;
   const rppg_person *found;
+  rppg_finder finder;
   size_t n = 0, i;
   while (video_next(v, &t_us)) {
     if (v->count == 1) {
       face = face_box(o, &v->frame);
-      start(o, &v->frame, s);
+      start(o, &v->frame, s, &finder, vit);
       first_us = t_us;
       if (csv) csv_header(csv, s);
     }
-    rppg_push(s, &v->frame, search(o, &v->frame) ? RPPG_FACE_AUTO : &face, t_us); /* refusals show as flags */
+    where = !search(o, &v->frame) ? &face : o->model ? find_face(&finder, &v->frame, t_us) : RPPG_FACE_AUTO;
+    rppg_push(s, &v->frame, where, t_us); /* refusals show as flags */
+    if (o->vitals) rppg_push(&vit->minute, &v->frame, where, t_us);
+    if (o->skin) *skin += (skin_share(s) - *skin) / (double)v->count;
     t_s = ((double)t_us - (double)first_us) * 1e-6;
     if (t_s >= due_s - 1e-6 && rppg_estimate(s, &r) == RPPG_OK) {
       due_s = (floor(t_s / o->step_s + 1e-6) + 1.0) * o->step_s;
       r.t_s = t_s;
       history_add(h, &r);
       found = rppg_people(s, &n);
+      if (o->vitals) vitals_add(vit, s, n ? found[0].id : 0, 30.0);
       if (n) persons_add(all, found[0].id, &found[0].box, &r);
       if (o->json) print_json(&r, n ? person_members(found[0].id, &found[0].box, "") : "", NULL);
       for (i = 1; i < n; i++) {
@@ -487,6 +556,9 @@ int main(int argc, char **argv)
   rppg_result sum;
   history h = { NULL, 0, 0 };
   static persons all;
+  static vitals vit;
+  static char more[2000];
+  double skin = 0.0;
   FILE *csv = NULL;
   int i;
   program_name = "hr_video";
@@ -494,9 +566,11 @@ int main(int argc, char **argv)
   if (o.plot) must_close(must_create(o.plot), o.plot); /* better now than after an hour */
   if (o.csv) csv = must_create(o.csv);
   video_open(&v, &o);
-  run(&o, &v, &s, &h, &all, csv);
+  run(&o, &v, &s, &h, &all, &vit, &skin, csv);
   if (csv) must_close(csv, o.csv);
   if (!v.count) die(EXIT_INPUT, "%s: %s", v.name, v.trouble ? v.trouble : "no frames in it");
+  if (!h.count && o.skin && skin < RPPG_KEPT_LEAST)
+    die(EXIT_INPUT, "%s: %.0f %% of --face is skin; is the box right? Else without --skin", v.name, 100.0 * skin);
   if (!h.count)
     die(EXIT_INPUT, "%s: %s%stoo short: %ld frames, less than %g s without a gap", v.name,
         v.trouble ? v.trouble : "", v.trouble ? ", and " : "", v.count, s.cfg.min_window_s);
@@ -504,10 +578,16 @@ int main(int argc, char **argv)
   sum = all.count ? all.sum[0] : history_summary(&h);
   for (i = 1; i < all.count && o.json; i++)
     print_json(&all.sum[i], person_members(all.id[i], &all.box[i], ",\"whole_clip\":true"), NULL);
-  if (o.json)
-    print_json(&sum, all.count ? person_members(all.id[0], &all.box[0], SUMMARY) : SUMMARY,
-                    v.trouble ? "cut_off" : NULL);
-  else print_human(&v, &s, &h, &sum, &all);
+  if (o.vitals) vitals_end(&vit, sum.fps);
+  if (o.json) {
+    size_t n = (size_t)snprintf(more, sizeof more, "%s", all.count ? person_members(all.id[0], &all.box[0], SUMMARY) : SUMMARY);
+    if (o.skin) n += (size_t)snprintf(more + n, sizeof more - n, ",\"skin_share\":%.3f", skin);
+    if (o.vitals) snprintf(more + n, sizeof more - n, "%s", vitals_members(&vit));
+    print_json(&sum, more, v.trouble ? "cut_off" : NULL);
+  } else {
+    print_human(&v, &s, &h, &sum, &all, o.skin ? skin : -1.0);
+    if (o.vitals) vitals_print(&vit);
+  }
   must_close(stdout, "standard output");
   if (o.plot) write_plot(o.plot, &s, &h, &sum);
   if (v.trouble) die(EXIT_INPUT, "%s %s after %ld frames; those were measured", v.name, v.trouble, v.count);

@@ -1,41 +1,14 @@
 /* picture.h - the bytes of one frame, as cameras and files deliver them -> rppg_frame
 
-   JPEG needs stb_image.h (Debian: libstb-dev), found at build time; -DRPPG_HAVE_STB=0 or 1
-   overrides the search. The other formats need nothing.                                         */
+   JPEG needs image.h's stb_image; the other formats need nothing.                               */
 #ifndef PICTURE_H
 #define PICTURE_H
 
 #include "report.h"
 
-#ifndef RPPG_HAVE_STB
-#  if defined(__has_include)
-#    if __has_include(<stb/stb_image.h>)
-#      define RPPG_HAVE_STB 1
-#    endif
-#  endif
-#endif
-#ifndef RPPG_HAVE_STB
-#  define RPPG_HAVE_STB 0
-#endif
-#if RPPG_HAVE_STB
-#  define STB_IMAGE_IMPLEMENTATION
-#  define STBI_ONLY_JPEG
-#  define STBI_NO_STDIO
-#  define STBI_NO_HDR
-#  define STBI_NO_LINEAR
-#  define STBI_MAX_DIMENSIONS 32768
-#  if defined(__GNUC__)
-#    pragma GCC diagnostic push
-#    pragma GCC diagnostic ignored "-Wconversion"
-#    pragma GCC diagnostic ignored "-Wsign-conversion"
-#    pragma GCC diagnostic ignored "-Wshadow"
-#    pragma GCC diagnostic ignored "-Wunused-but-set-variable"
-#  endif
-#  include <stb/stb_image.h>
-#  if defined(__GNUC__)
-#    pragma GCC diagnostic pop
-#  endif
-#endif
+#define STBI_ONLY_JPEG
+#define STBI_NO_STDIO
+#include "image.h"
 
 /* What is understood, best first: name of --format, code of V4L2, format of rppg.h (0: JPEG). */
 typedef struct pixel_kind { const char *name, *fourcc; int format; } pixel_kind;

@@ -1,28 +1,8 @@
 #!/usr/bin/env bash
 # Uses synth_face, hr_video and hr_trace as a user would; prints TAP. tests/examples.sh
-#   RPPG_BIN   where the programs are (build)
-#   RPPG_ONLY  good: only what must be measured; bad: only what must be refused
-set -u
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-bin=$PWD/${RPPG_BIN:-build}
-only=${RPPG_ONLY:-all}
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
+. "$(dirname "$0")/tap.sh"
 
-# ---- TAP and helpers -----------------------------------------------------------------------------
-
-count=0
-# ok RC WHAT: a test that passed when RC is 0; else shows how the last command ended.
-ok() {
-  count=$((count + 1))
-  if [ "$1" -eq 0 ]; then echo "ok $count - $2"; return; fi
-  echo "not ok $count - $2"
-  echo "# exit ${rc:-}, standard error: $(head -n 3 err 2>/dev/null | cut -c 1-200)"
-  echo "# last line: $(tail -n 1 out 2>/dev/null | cut -c 1-200)"
-}
-skip() { count=$((count + 1)); echo "ok $count # SKIP $1"; }
+# ---- helpers --------------------------------------------------------------------------------------
 
 # run PROGRAM ARG...: leaves out, err and $rc.
 run() { "$bin/$1" "${@:2}" >out 2>err </dev/null; rc=$?; }
@@ -33,29 +13,15 @@ clip() {
   box=$("$bin/synth_face" --box "${@:2}")
 }
 
-# value KEY: of the summary, or nothing.
-value() { grep '"summary": *true' out | sed -n 's/.*"'"$1"'": *"\{0,1\}\([^],}"]*\).*/\1/p'; }
-
-# near BPM TOLERANCE: the summary's rate; true, quietly, also for the test of the exit status.
-near() { [ $rc -eq 0 ] && awk -v a="$(value hr_bpm)" -v b="$1" -v t="$2" 'BEGIN { exit !(a != "" && a - b <= t && b - a <= t) }'; }
 truth() { awk -F, 'NR > 1 { s += $2; n++ } END { print s / n }' truth.csv; }
 
-# measured WHAT BPM TOLERANCE
-measured() { near "$2" "$3"; ok $? "$1: $(value hr_bpm) bpm, true $2, confidence $(value confidence)"; }
-
 # sure WHAT BPM TOLERANCE: the same, with a confidence to be believed
-sure() { near "$2" "$3" && awk -v c="$(value confidence)" 'BEGIN { exit !(c > 0.5) }'; ok $? "$1: $(value hr_bpm) bpm, true $2, confidence $(value confidence)"; }
+sure() { [ $rc -eq 0 ] && near "$2" "$3" && awk -v c="$(value confidence)" 'BEGIN { exit !(c > 0.5) }'; ok $? "$1: $(value hr_bpm) bpm, true $2, confidence $(value confidence)"; }
 
-# refused RC WHAT: that exit status, one clear line on standard error, and no summary.
-refused() {
-  [ $rc -eq "$1" ] && [ "$(wc -l < err)" -eq 1 ] && ! has_summary
-  ok $? "$2: exit $1 and one line on standard error"
-}
 usage_error() { [ $rc -eq 2 ] && [ -s err ]; ok $? "$1: exit 2 and a word on standard error"; }
 
 # said: the program ended in order: with a summary, or with a line that says why not (and at most
 # one before it that says what was left out).
-has_summary() { grep -q '"summary": *true' out; }
 said() { if [ $rc -eq 0 ]; then has_summary; else [ $rc -eq 1 ] && [ -s err ] && [ "$(wc -l < err)" -le 2 ]; fi; }
 # No crash (signals end above 128, sanitizers with many lines) and no number that is none.
 sane() { said && ! grep -qE '[:,] *-?(nan|inf)' out; ok $? "$1: a summary or a clear refusal, no NaN"; }
@@ -118,6 +84,26 @@ good() {
       measured "numbered $format with --fps" 80 1
     else skip "numbered $format: $(head -n 1 err)"; fi
   done
+
+  # Breathing, beats and their variability; refused where the clip is too short.
+  clip vital.y4m --bpm 70 --breath 18 --hrv 3 --seconds 66 --size 96x72
+  for face in "$box" auto; do
+    run hr_video --face "$face" --json --vitals vital.y4m; measured "--vitals, --face $face" "$(truth)" 1
+    awk -v b="$(value breath_rate)" -v c="$(value breath_confidence)" -v r="$(value beat_rate)" -v n="$(value beats)" \
+      'BEGIN { exit !(b > 17 && b < 19 && c > 0.5 && r > 69 && r < 71 && n > 70 && n < 80) }'
+    ok $? "... $(value breath_rate) breaths a minute, true 18, $(value beats) beats at $(value beat_rate)"
+    [ "$(value lf_ms2)" = null ] && grep -q '"refused":.*"lf_ms2: needs 120 s of clean beats"' out && [ "$(value rmssd_ms)" != null ]
+    ok $? "... RMSSD $(value rmssd_ms) ms, confidence $(value rmssd_ms_confidence); LF refused, with its reason"
+    json "... --face $face"
+  done
+  run hr_video --face "$box" --vitals vital.y4m
+  grep -q '^breath .* a minute ' out && grep -q '^  RMSSD .*confidence' out && grep -q '^  LF .*refused' out; ok $? '--vitals for people'
+  run hr_video --face "$box" --json --vitals demo.y4m; grep -q '"breath_rate":null' out && grep -q '"sdnn_ms":null' out; ok $? '--vitals of 20 s: refused'
+  rm -f vital.y4m
+  box=$("$bin/synth_face" --box --size 320x240)
+  run hr_video --face "$box" --json --skin demo.y4m; measured '--skin' 72 0.5
+  awk -v s="$(value skin_share)" 'BEGIN { exit !(s > 0.7 && s <= 1) }'; ok $? "... $(value skin_share) of the regions is skin"
+  run hr_video --face 0,0,60,60 --json --skin demo.y4m; [ $rc -eq 1 ] && [ -s err ]; ok $? '--skin where there is none'
 
   clip photo.y4m --pulse 0 --seconds 20 --size 160x120
   run hr_video --face "$box" --json photo.y4m
@@ -182,6 +168,7 @@ bad() {
     # shellcheck disable=SC2086
     run hr_video $option small.y4m; usage_error "hr_video $option"
   done
+  run hr_video --skin small.y4m; usage_error 'hr_video --skin without a face'
   run hr_video; usage_error 'hr_video without input'
   run hr_video small.y4m small.y4m; usage_error 'hr_video with two inputs'
   run hr_video --face; usage_error 'hr_video --face without a value'
@@ -234,4 +221,4 @@ bad() {
 
 [ "$only" = bad ] || good
 [ "$only" = good ] || bad
-echo "1..$count"
+tap_end

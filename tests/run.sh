@@ -138,8 +138,8 @@ job_flags() {
   local cc build builds
   for cc in gcc clang; do
     need $cc || continue
-    if [ $cc = gcc ]; then builds="-O0 -O3 -O1:-DRPPG_NO_SIMD -Os:-DRPPG_NO_SIMD -O2:-DRPPG_NO_DISPATCH"
-    else builds="-O2 -O3:-DRPPG_NO_SIMD -Os -O2:-march=native"; fi
+    if [ $cc = gcc ]; then builds="-O0 -O3 -Os:-DRPPG_NO_SIMD -O2:-DRPPG_NO_DISPATCH"
+    else builds="-O2 -O1:-DRPPG_NO_SIMD -O2:-march=native"; fi
     for build in $builds; do
       # shellcheck disable=SC2086
       programs "$cc ${build//:/ }" '' $cc ${build//:/ }
@@ -215,7 +215,7 @@ job_wasm() {
 
 warn="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wundef -Werror"
 cwarn="$warn -Wstrict-prototypes -Wmissing-prototypes"
-options="-DRPPG_STATIC -DRPPG_NO_SIMD -DRPPG_NO_DISPATCH -DRPPG_NO_LIBM -DRPPG_TESTING"
+options="-DRPPG_STATIC -DRPPG_NO_NN -DRPPG_NO_SIMD -DRPPG_NO_DISPATCH -DRPPG_NO_LIBM -DRPPG_TESTING"
 
 # Standards and options differ before code is generated, levels after: the one is checked by
 # -fsyntax-only, the other by whole builds.
@@ -315,6 +315,8 @@ job_size() {
   need size && need gcc && {
     size_row 'x86-64 gcc -O2' gcc -O2
     size_row 'x86-64 gcc -O2, rppg_dsp.h alone' gcc -O2 tests/compile/dsp.c
+    size_row 'x86-64 gcc -O2, rppg_nn.h' gcc -O2 tests/compile/nn.c
+    size_row 'x86-64 gcc -O2 RPPG_NO_NN' gcc -O2 -DRPPG_NO_NN
     size_row 'x86-64 gcc -Os RPPG_NO_DISPATCH' gcc -Os -DRPPG_NO_DISPATCH
   }
   need arm-none-eabi-gcc && size_row 'Cortex-M4F gcc -Os' arm-none-eabi-gcc -Os -mthumb \

@@ -691,6 +691,7 @@ static void test_session(void)
   CHECK_NEAR(r.window_s, 10.0, 0.0, "its window");
   wave = rppg_wave(&s, &n);
   CHECK(wave != NULL && n == 150, "its wave");
+  CHECK_NEAR(rppg_wave_end(&s), 359.0 / 30.0, 0.1, "its end, on the clock of the frames");
   box = rppg_rois(&s, &rois);
   CHECK(rois == 1 && same_place(box, &sc.p[0]) > 0.5, "its one ROI is the person's box");
   colour = rppg_frame_colours(&s, &rois);

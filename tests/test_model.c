@@ -70,12 +70,13 @@ static void test_rates(void)
   };
   static const double bpm[] = { 52.0, 75.0, 110.0 };
   rppg_result r;
-  size_t k, i;
+  size_t k, i, g;
   for (k = 0; k < 3; k++) {
     const rppg_config c = config(model[k].blob, model[k].size);
     const size_t size = rppg_mem_size(&c);
     CHECK(size > 0 && size <= sizeof mem, "%s: %lu bytes", model[k].name, (unsigned long)size);
     CHECK(rppg_init(&s, &c, mem, size - 1) == RPPG_ERR_SPACE, "%s: one byte less is refused", model[k].name);
+    memset(mem + size, 0x5a, 256);
     for (i = 0; i < 3; i++) {
       CHECK(rppg_init(&s, &c, mem, size) == RPPG_OK, "%s: starts", model[k].name);
       CHECK(watch(12.0, 25.0, bpm[i], 1.0, &r) == RPPG_OK, "%s: has an estimate", model[k].name);
@@ -84,6 +85,8 @@ static void test_rates(void)
       CHECK(r.confidence > 0.5 && r.confidence <= 1.0, "%s: sure, %.2f", model[k].name, r.confidence);
       CHECK(!(r.flags & RPPG_FLAG_DISAGREE), "%s: model and FFT agree", model[k].name);
     }
+    for (g = 0; g < 256 && mem[size + g] == 0x5a; g++) {}
+    CHECK(g == 256, "%s: nothing behind its block is touched", model[k].name);
   }
 }
 

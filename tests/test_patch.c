@@ -16,8 +16,9 @@
 #include <stdlib.h>
 
 static const char *const names[] = { "none", "RGB24", "BGR24", "RGBA", "BGRA", "GRAY8", "NV12", "NV21",
-                                     "I420", "I422", "I444", "YUYV", "UYVY" };
-enum { FORMATS = 13, MEMORY = 1 << 23, WORK = 1 << 20, SIDE = RPPG_PATCH_MAX };
+                                     "I420", "I422", "I444", "YUYV", "UYVY", "ARGB", "ABGR", "RGB565", "GRAY16",
+                                     "P010", "BAYER16", "BAYER8", "RAW10", "RAW12" };
+enum { FORMATS = RPPG__FORMAT_END, MEMORY = 1 << 23, WORK = 1 << 20, SIDE = RPPG_PATCH_MAX };
 
 static uint8_t *memory_end; /* inaccessible from here on */
 static uint8_t work[WORK];
@@ -46,13 +47,16 @@ static int plane_row(int format, int plane, int w)
 {
   if (format == RPPG_I420 || format == RPPG_I422) return plane ? (w + 1) / 2 : w;
   if (format == RPPG_I444) return w;
+  if (format == RPPG_P010) return plane == 0 ? 2 * w : plane == 1 ? (w + 1) / 2 * 4 : 0;
   if (format == RPPG_NV12 || format == RPPG_NV21) return plane == 0 ? w : plane == 1 ? (w + 1) / 2 * 2 : 0;
   if (plane > 0) return 0;
-  return format == RPPG_GRAY8 ? w : format <= RPPG_BGR24 ? 3 * w : format <= RPPG_BGRA ? 4 * w : 2 * w;
+  if (format == RPPG_RAW10 || format == RPPG_RAW12) return format == RPPG_RAW10 ? w / 4 * 5 : w / 2 * 3;
+  if (format == RPPG_ARGB || format == RPPG_ABGR) return 4 * w;
+  return format == RPPG_GRAY8 || format == RPPG_BAYER8 ? w : format <= RPPG_BGR24 ? 3 * w : format <= RPPG_BGRA ? 4 * w : 2 * w;
 }
 static int plane_rows(int format, int plane, int h)
 {
-  return plane > 0 && (format == RPPG_NV12 || format == RPPG_NV21 || format == RPPG_I420) ? (h + 1) / 2 : h;
+  return plane > 0 && (format == RPPG_NV12 || format == RPPG_NV21 || format == RPPG_I420 || format == RPPG_P010) ? (h + 1) / 2 : h;
 }
 
 /* The generator's bytes; constant < 0. up: rows from the last to the first in memory. */
@@ -83,9 +87,13 @@ static rppg_frame frame_make(int format, int w, int h, int pad, int up, int cons
   return f;
 }
 
+static int is_bayer(int format) { return format >= RPPG_BAYER16 && format <= RPPG_RAW12; }
+static int is_byte_rgb(int format) { return format <= RPPG_GRAY8 || format == RPPG_ARGB || format == RPPG_ABGR || format == RPPG_BAYER8; }
+static int even_width(int format) { return is_bayer(format) || format == RPPG_YUYV || format == RPPG_UYVY; }
+
 /* ---- tests ---------------------------------------------------------------------------------------------- */
 
-/* Greatest distance from the vectors of a case. */
+/* Greatest distance from the vectors of a case; of values beyond 255, in 255ths of them. */
 static double golden_error(const patch_case *c, const float *rgb, ptrdiff_t step, ptrdiff_t channel)
 {
   double worst = 0.0;
@@ -94,7 +102,8 @@ static double golden_error(const patch_case *c, const float *rgb, ptrdiff_t step
   for (n = 0; n < sizeof c->pixel / sizeof c->pixel[0]; n++)
     for (k = 0; k < 3; k++) {
       const patch_pixel *p = &c->pixel[n];
-      const double d = (double)rgb[(p->y * c->pw + p->x) * step + k * channel] - p->rgb[k];
+      const double large = p->rgb[k] < 0.0 ? -p->rgb[k] / 255.0 : p->rgb[k] / 255.0;
+      const double d = ((double)rgb[(p->y * c->pw + p->x) * step + k * channel] - p->rgb[k]) / (large > 1.0 ? large : 1.0);
       if (!(d <= worst && -d <= worst)) worst = d < 0.0 ? -d : d;
       if (d != d) return 1e9;
     }
@@ -114,6 +123,10 @@ static void test_golden(const patch_case *c)
     f = frame_make(c->format, c->w, c->h, 3 * up, up, -1);
     f.matrix = c->matrix;
     f.range = c->range;
+    f.big_endian = c->big_endian;
+    f.bits = c->bits;
+    f.shift = c->shift;
+    f.bayer = c->bayer;
     out[0] = -1.0f;
     memset(work, 255, WORK); /* any content: NaN */
     error = size > WORK - 1 || rppg_patch(&f, &box, c->pw, c->ph, up, out + up, work + 1) != RPPG_OK ? 1e9
@@ -130,7 +143,9 @@ static void test_constant(int format)
 {
   int i, k, bad = 0;
   for (i = 0; i < 60; i++) {
-    const int w = rnd_in(1, 45) * 2, h = rnd_in(1, 60), grey = i < 4 ? 85 * i : rnd_in(16, 235);
+    const int w = rnd_in(1, 22) * 4 - (format == RPPG_RAW10 ? 0 : rnd_in(0, 1) * 2);
+    const int h = rnd_in(1, 30) * 2 - !is_bayer(format) * rnd_in(0, 1), any = rnd_in(16, 235);
+    const int grey = i < 4 ? 85 * i : format == RPPG_RAW10 ? any % 4 * 85 : any; /* RAW10: all low bits alike */
     const int pw = rnd_in(1, 40), ph = rnd_in(1, 40), n = 3 * pw * ph;
     rppg_frame f = frame_make(format, w, h, rnd_in(0, 3), i % 2, grey);
     rppg_rect box;
@@ -143,7 +158,7 @@ static void test_constant(int format)
     box.y = rnd_in(1 - box.h, h - 1);
     out[0] = out[n + 1] = -7.0f;
     bad += rppg_patch(&f, &box, pw, ph, i % 3 == 0, out + 1, work) != RPPG_OK || out[0] != -7.0f || out[n + 1] != -7.0f;
-    if (format > RPPG_GRAY8) { /* all three channels are `grey`: a colour, but the same everywhere */
+    if (!is_byte_rgb(format)) { /* all three channels are `grey`: a colour, but the same everywhere */
       for (k = 4; k < n && i % 3; k++) bad += !(out[1 + k] - out[1 + k % 3] < 1e-3f && out[1 + k % 3] - out[1 + k] < 1e-3f);
     } else
       for (k = 0; k < n; k++) bad += !(out[1 + k] - (float)grey < 1e-4f && (float)grey - out[1 + k] < 1e-4f);
@@ -154,18 +169,18 @@ static void test_constant(int format)
 /* Cells of exactly one pixel are the frame; a patch of one pixel is the mean of rppg_roi_sums. */
 static void test_whole(int format)
 {
-  const rppg_rect box = { 6, 4, 50, 40 };
-  rppg_frame f = frame_make(format, 70, 50, 0, 0, -1);
+  const rppg_rect box = { 8, 4, 48, 40 };
+  rppg_frame f = frame_make(format, 72, 50, 0, 0, -1);
   rppg_sums s;
   float rgb[3];
   int x, y, k, bad = 0;
-  rppg_patch(&f, &box, 50, 40, RPPG_PATCH_HWC, out, work);
+  rppg_patch(&f, &box, 48, 40, RPPG_PATCH_HWC, out, work);
   for (y = 0; y < box.h; y++)
     for (x = 0; x < box.w; x++) {
       rppg_rect one = { 0, 0, 1, 1 };
       one.x = box.x + x;
       one.y = box.y + y;
-      if (format >= RPPG_YUYV) continue; /* their sums are of pairs */
+      if (even_width(format)) continue; /* their sums are of pairs and cells */
       rppg_roi_sums(&f, &one, 1, &s);
       rppg_sums_mean(&f, &s, rgb);
       for (k = 0; k < 3; k++) {
@@ -186,8 +201,8 @@ static void test_widths(int format)
 {
   int w, bad = 0;
   for (w = 1; w < 150; w++) {
-    const int odd = format >= RPPG_YUYV && w % 2;
-    rppg_frame f = frame_make(format, w, 5, 0, 0, 100);
+    const int odd = (even_width(format) && w % 2) || (format == RPPG_RAW10 && w % 4);
+    rppg_frame f = frame_make(format, w, 5 + is_bayer(format), 0, 0, 100);
     rppg_rect box = { 0, 0, 1, 5 };
     box.x = w - 1 - (w > 7 ? rnd_in(0, 7) : 0);
     box.w = w - box.x + (w % 3 == 0);
@@ -261,9 +276,11 @@ static uint64_t golden(void)
   int format, i;
   seed = 2026;
   for (format = RPPG_RGB24; format < FORMATS; format++) {
-    rppg_frame f = frame_make(format, 322, 170, 5, format % 2, -1);
+    rppg_frame f = frame_make(format, format == RPPG_RAW10 ? 324 : 322, 170, 5, format % 2, -1);
     f.matrix = format % 2;
     f.range = format / 2 % 2;
+    f.big_endian = format == RPPG_BAYER16;
+    f.bayer = format % 4;
     for (i = 0; i < 5; i++) {
       rppg_rect box;
       box.x = rnd_in(-40, 200);
@@ -277,7 +294,7 @@ static uint64_t golden(void)
   return h;
 }
 
-#define GOLDEN UINT64_C(0x201f13e5475cc780)
+#define GOLDEN UINT64_C(0x38757db017d1bc09)
 
 int main(void)
 {

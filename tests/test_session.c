@@ -376,10 +376,10 @@ static void test_motion_and_clipping(void)
 static void test_flag_text(void)
 {
   static const char *const text[] = { "short", "static", "clipped", "motion", "flicker", "no_face", "time", "low_fps",
-                                      "harmonic", "noise", "bad_frame" };
+                                      "harmonic", "noise", "bad_frame", "disagree", "no_skin" };
   int i, bad = 0;
-  for (i = 0; i < 11; i++) bad += rppg_flag_text(1u << i) == NULL || strcmp(rppg_flag_text(1u << i), text[i]) != 0;
-  bad += rppg_flag_text(0) != NULL || rppg_flag_text(3) != NULL || rppg_flag_text(1u << 11) != NULL;
+  for (i = 0; i < 13; i++) bad += rppg_flag_text(1u << i) == NULL || strcmp(rppg_flag_text(1u << i), text[i]) != 0;
+  bad += rppg_flag_text(0) != NULL || rppg_flag_text(3) != NULL || rppg_flag_text(1u << 13) != NULL;
   CHECK(bad == 0, "names of the flags");
 }
 

@@ -1,36 +1,10 @@
 #!/usr/bin/env bash
 # Runs webcam as a user would, with files in the place of a camera; prints TAP. tests/webcam.sh
-#   RPPG_BIN   where the programs are (build)
-#   RPPG_ONLY  good: only what must be measured; bad: only what must be refused
-set -u
-cd "$(dirname "$0")/.." || exit 1
-export LC_ALL=C
-root=$PWD
-bin=$PWD/${RPPG_BIN:-build}
-only=${RPPG_ONLY:-all}
-dir=$(mktemp -d) || exit 1
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
+. "$(dirname "$0")/tap.sh"
 
-# ---- TAP and helpers, as in examples.sh ----------------------------------------------------------
-
-count=0
-ok() {
-  count=$((count + 1))
-  if [ "$1" -eq 0 ]; then echo "ok $count - $2"; return; fi
-  echo "not ok $count - $2"
-  echo "# exit ${rc:-}, standard error: $(head -n 3 err 2>/dev/null | cut -c 1-200)"
-  echo "# last line: $(tail -n 1 out 2>/dev/null | cut -c 1-200)"
-}
-skip() { count=$((count + 1)); echo "ok $count # SKIP $1"; }
-have() { command -v "$1" >/dev/null 2>&1; }
+# ---- helpers --------------------------------------------------------------------------------------
 
 run() { "$bin/webcam" "$@" >out 2>err </dev/null; rc=$?; }
-value() { grep '"summary": *true' out | sed -n 's/.*"'"$1"'": *"\{0,1\}\([^],}"]*\).*/\1/p'; }
-has_summary() { grep -q '"summary": *true' out; }
-near() { awk -v a="$(value hr_bpm)" -v b="$1" 'BEGIN { exit !(a != "" && a - b <= 1 && b - a <= 1) }'; }
-measured() { [ $rc -eq 0 ] && near "$2"; ok $? "$1: $(value hr_bpm) bpm, true $2, confidence $(value confidence)"; }
-refused() { [ $rc -eq "$1" ] && [ "$(wc -l < err)" -eq 1 ] && ! has_summary; ok $? "$2: exit $1 and one line on standard error"; }
 usage_error() { [ $rc -eq 2 ] && [ "$(wc -l < err)" -eq 1 ]; ok $? "$1: exit 2 and one line on standard error"; }
 
 # clip SYNTH_FACE_OPTION...: clip.y4m, 160x120; $box is its face.
@@ -217,4 +191,4 @@ bad() {
 
 [ "$only" = bad ] || good
 [ "$only" = good ] || bad
-echo "1..$count"
+tap_end
