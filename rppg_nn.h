@@ -1446,9 +1446,11 @@ RPPG__SUB(void, rppg_nn__finish8)(const rppg_nn__conv8 *c, const int32_t *sums, 
     for (j = 0; j < c->n; j++) more[j] = (float)(c->more[at + (size_t)j] - c->more_zero);
     for (; j < RPPG_NN__BLOCK; j++) more[j] = 0.0f;
     RPPG_NN__UNROLL
-    for (j = 0; j < PARTS; j++)
-      f[j] = rppg__vf_add(f[j], rppg__vf_mul(rppg__vf_load(more + j * RPPG__VF),
-                                             rppg__vf_set1(c->more_scale)));
+    for (j = 0; j < PARTS; j++) {
+      const rppg__vf r = rppg__vf_mul(rppg__vf_load(more + j * RPPG__VF),
+                                      rppg__vf_set1(c->more_scale));
+      f[j] = rppg__vf_add(f[j], r);
+    }
   }
   if (c->y8) {
     RPPG__CALL(rppg_nn__store8)(f, c->lo, c->n == RPPG_NN__BLOCK ? c->y8 + at : bytes);
@@ -1498,9 +1500,10 @@ RPPG__FN(void, rppg_nn__quant_run)(const float *x, size_t n, float scale, float 
     step = whole ? (size_t)RPPG_NN__BLOCK : n;
     if (!whole) memcpy(rest, x, n * sizeof *x);
     RPPG__UNROLL
-    for (j = 0; j < PARTS; j++)
-      f[j] = rppg__vf_add(rppg__vf_mul(rppg__vf_load((whole ? x : rest) + j * RPPG__VF),
-                                       rppg__vf_set1(scale)), rppg__vf_set1(zero));
+    for (j = 0; j < PARTS; j++) {
+      f[j] = rppg__vf_mul(rppg__vf_load((whole ? x : rest) + j * RPPG__VF), rppg__vf_set1(scale));
+      f[j] = rppg__vf_add(f[j], rppg__vf_set1(zero));
+    }
     RPPG__CALL(rppg_nn__store8)(f, 0.0f, whole ? y : bytes);
     if (!whole) memcpy(y, bytes, n);
   }

@@ -418,3 +418,80 @@ def pack_conv_s8(layer):
     full = full.transpose(0, 1, 3, 4, 5, 2).reshape(groups, blocks, BLOCK, runs, run)
     full = np.pad(full, [(0, 0)] * 4 + [(0, -run % 4)]).reshape(groups, blocks, BLOCK, runs, -1, 4).transpose(0, 1, 3, 4, 2, 5)
     return [Tensor((1, 1, 1, full.size), "weight", "s8", np.ascontiguousarray(full)), *layer.weights[1:]]
+
+
+# ---- reading ----
+
+def read(blob):
+    """The graph of a blob: bytes, or a path. Weights of convolutions come back as floats in PyTorch's layout, those of
+    8-bit ones as integers; what pack() fused and ordered stays so."""
+    blob = blob if isinstance(blob, bytes) else pathlib.Path(blob).read_bytes()
+    if blob[:8] != MAGIC or len(blob) < 64:
+        raise BlobError("not a model of rppg")
+    n_tensors, at, n_layers, layers_at, chunk_size, chunks_at, _, weights_at = struct.unpack_from("<8I", blob, 24)
+    g, tensors, begins = Graph(), [], []
+    for i in range(n_tensors):
+        kind, kind_of_number, _, *shape, offset, size, begin, scale, zero = struct.unpack_from("<BBH7IfiII", blob, at + 48 * i)[:12]
+        t = Tensor(tuple(shape), KINDS[kind], list(TYPES)[kind_of_number], None, None, offset, scale, zero)
+        if t.kind == "weight":
+            t.data = np.frombuffer(blob, {"f32": "<f4", "f16": "<f2", "s8": "i1"}[t.type], t.size, weights_at + offset)
+            t.data = t.data.reshape(t.shape)
+        tensors.append(t)
+        begins.append(begin)
+    for t, begin in zip(tensors, begins):
+        t.begins = tensors[begin - 1] if begin else None
+    g.inputs = sorted((t for t in tensors if t.kind == "input"), key=lambda t: t.offset)
+    g.outputs = sorted((t for t in tensors if t.kind == "output"), key=lambda t: t.offset)
+    g.states = [t for t in tensors if t.kind == "state"]
+    ops = {number: name for name, number in OPS.items()}
+    for i in range(n_layers):
+        op, act, flags, *ids = struct.unpack_from("<HHI10I", blob, layers_at + 128 * i)
+        p = struct.unpack_from("<16i4f", blob, layers_at + 128 * i + 48)
+        ids = [None if k == ABSENT else tensors[k] for k in ids]
+        ins, out, weights = ids[:4], ids[4:6], ids[6:]
+        for part in (ins, out, weights):
+            while part and part[-1] is None:
+                part.pop()
+        layer = Layer(ops[op], ins, out, weights, list(p[:16]), list(p[16:]), ACTS[act], flags)
+        if layer.op == "conv":
+            unpack_conv(layer)
+        elif layer.op == "conv_s8":
+            unpack_conv_s8(layer)
+        g.layers.append(layer)
+    at, end = chunks_at, chunks_at + chunk_size
+    while end - at >= 8:
+        tag, size = blob[at:at + 4], struct.unpack_from("<I", blob, at + 4)[0]
+        text, at = blob[at + 8:at + 8 + size], at + 8 + size + -size % 4
+        if tag == b"SPEC":
+            words = [struct.unpack_from("<f" if k in SPEC_FLOATS else "<I", text, 4 * i)[0] for i, k in enumerate(SPEC)]
+            g.spec = dict(zip(SPEC, words)) if any(words) else {}
+        elif tag == b"CAMR":
+            g.camera = text.decode()
+        elif tag == b"NOTE":
+            g.note = text.decode()
+        elif tag == b"BPMS":
+            g.classes = np.frombuffer(text, "<f4")
+        elif tag == b"NAME":
+            for layer, name in zip(g.layers, text.split(b"\0")):
+                layer.name = name.decode()
+    return g
+
+
+def unpack_conv(layer):
+    (kt, kh, kw), groups = layer.p[:3], layer.p[12]
+    ci, co = layer.ins[0].shape[3] // groups, layer.out[0].shape[3]
+    w = layer.weights[0].data.reshape(groups, -1, kt, kh, kw, ci, BLOCK).transpose(0, 1, 6, 5, 2, 3, 4)
+    w = w.reshape(groups, -1, ci, kt, kh, kw)[:, :co // groups].reshape(co, ci, kt, kh, kw).astype(np.float32)
+    if layer.weights[0].type == "s8":
+        w = w * layer.weights[2].data.reshape(-1, 1, 1, 1, 1)
+    layer.weights = [Tensor((1, 1, 1, 1), "weight", data=w), *(b for b in layer.weights[1:2] if b is not None)]
+
+
+def unpack_conv_s8(layer):
+    (kt, kh, kw), groups = layer.p[:3], layer.p[12]
+    ci, co = layer.ins[0].shape[3] // groups, layer.out[0].shape[3]
+    runs, run = (kt * kh, kw * ci) if layer.p[11] == 1 else (kt * kh * kw, ci)
+    w = layer.weights[0].data.reshape(groups, -1, runs, -(-run // 4), BLOCK, 4).transpose(0, 1, 4, 2, 3, 5)
+    w = w.reshape(groups, w.shape[1] * BLOCK, runs, -1)[:, :co // groups, :, :run]
+    w = w.reshape(co, kt, kh, kw, ci).transpose(0, 4, 1, 2, 3)
+    layer.weights = [Tensor((1, 1, 1, 1), "weight", "s8", w), *layer.weights[1:]]
