@@ -49,9 +49,10 @@
      A model is not shared between threads; several models may share a blob.
 
    EXACTNESS AND SIMD
-     The instruction sets are those of rppg_dsp.h. Sums use fused multiply-add where the machine has
-     it, so f32 results differ between machines by rounding: parity with PyTorch in double is tested
-     to 1e-4 of the output's range. Layers of 8 bits have the same bits everywhere.
+     The instruction sets are those of rppg_dsp.h; layers of 8 bits use AVX512-VNNI, AVX-VNNI (gcc
+     11, clang 13) and, where compiled in, ARM's dot products too. Sums use fused multiply-add where
+     the machine has it, so f32 results differ between machines by rounding: parity with PyTorch in
+     double is tested to 1e-4 of the output's range. Layers of 8 bits have the same bits everywhere.
 
    BUILD OPTIONS, before the include: those of rppg_dsp.h, and
      RPPG_NN_FUZZING      off   rppg_nn_open ignores the checksum, so that a fuzzer gets past it
@@ -433,10 +434,13 @@ static RPPG__INLINE void rppg_nn__bytes16(uint8_t *p, const float *x)
 #  endif
 #  define RPPG_NN__TARGET_AVX512VNNI \
      RPPG__ATTR("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")
-#  define RPPG__PASS RPPG__AVX512
-#  define RPPG_NN__VNNI
-#  define RPPG_NN__S8
-#  include RPPG_NN__SELF
+#  if defined(__clang__) ? __clang_major__ >= 8 : !defined(__GNUC__) || __GNUC__ >= 8
+#    define RPPG_NN__AVX512VNNI
+#    define RPPG__PASS RPPG__AVX512
+#    define RPPG_NN__VNNI
+#    define RPPG_NN__S8
+#    include RPPG_NN__SELF
+#  endif
 #  define RPPG__PASS RPPG__AVX512
 #  define RPPG_NN__S8
 #  include RPPG_NN__SELF
@@ -1577,15 +1581,18 @@ static const rppg_nn__kernels8 *rppg_nn__s8(void)
   static const rppg_nn__kernels8 table[] = {
     RPPG__ROW(base),
 #if defined(RPPG__DISPATCH)
-    RPPG__ROW(avx2), RPPG__ROW(avx512), RPPG__ROW(avx512vnni),
-#  ifdef RPPG_NN__AVXVNNI
+    RPPG__ROW(avx2), RPPG__ROW(avx512),
+#  ifdef RPPG_NN__AVX512VNNI
+    RPPG__ROW(avx512vnni),
+#  endif
+#  ifdef RPPG_NN__AVXVNNI /* then the other one is there too */
     RPPG__ROW(avxvnni),
 #  endif
 #endif
   };
 #undef RPPG__ROW
   const int isa = (int)rppg_isa_best();
-#if defined(RPPG__DISPATCH)
+#ifdef RPPG_NN__AVX512VNNI
   const int vnni = rppg__isa_now >> 8;
   if (vnni && isa == RPPG_ISA_AVX512) return &table[3];
 #  ifdef RPPG_NN__AVXVNNI
