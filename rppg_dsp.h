@@ -1391,12 +1391,12 @@ RPPG__FN(void, rppg_dsp__fft_merge)(const float *in, const float *w, size_t n, f
 /* ---- detection: own cpuid and xgetbv, never __builtin_cpu_supports (stb issue #280) ---------- */
 
 #if defined(RPPG__DISPATCH)
-static void rppg__cpuid(uint32_t leaf, uint32_t r[4])
+static void rppg__cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
 {
 #if defined(_MSC_VER) && !defined(__clang__)
-  __cpuidex((int *)r, (int)leaf, 0);
+  __cpuidex((int *)r, (int)leaf, (int)sub);
 #else
-  __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(0));
+  __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
 #endif
 }
 
@@ -1416,20 +1416,36 @@ static rppg_isa rppg__isa_detect(void)
 {
   const uint32_t avx2 = 1u << 5, avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* F DQ BW VL */
   uint32_t r[4], os;
-  rppg__cpuid(0, r);
+  rppg__cpuid(0, 0, r);
   if (r[0] < 7) return RPPG_ISA_BASE;
-  rppg__cpuid(1, r);
+  rppg__cpuid(1, 0, r);
   if (~r[2] & (1u << 27 | 1u << 12 | 1u << 29)) return RPPG_ISA_BASE; /* OSXSAVE, FMA, F16C */
   os = rppg__xcr0();
-  rppg__cpuid(7, r);
+  rppg__cpuid(7, 0, r);
   if ((os & 0x06) != 0x06 || !(r[1] & avx2)) return RPPG_ISA_BASE;
 #if !defined(__APPLE__) /* macOS enables AVX-512 state lazily and reports it wrongly (libdeflate) */
   if ((os & 0xe6) == 0xe6 && (r[1] & avx512) == avx512) return RPPG_ISA_AVX512;
 #endif
   return RPPG_ISA_AVX2;
 }
+
+/* Whether the set has dot products of bytes too: AVX512-VNNI, AVX-VNNI. */
+static int rppg__vnni_detect(rppg_isa isa)
+{
+  uint32_t r[4];
+  if (isa == RPPG_ISA_BASE) return 0;
+  rppg__cpuid(7, 0, r);
+#ifndef RPPG__EVEX /* tests: the AVX-VNNI kernels on a machine that has AVX512-VNNI alone */
+  if (isa == RPPG_ISA_AVX512)
+#endif
+    return (int)(r[2] >> 11 & 1);
+  if (r[0] < 1) return 0;
+  rppg__cpuid(7, 1, r);
+  return (int)(r[0] >> 4 & 1);
+}
 #else
 static rppg_isa rppg__isa_detect(void) { return RPPG_ISA_BASE; }
+static int rppg__vnni_detect(rppg_isa isa) { (void)isa; return 0; }
 #endif
 
 /* ---- dispatch -------------------------------------------------------------------------------- */
@@ -1457,16 +1473,19 @@ static const rppg_dsp__kernels rppg_dsp__table[] = {
 };
 #undef RPPG__ROW
 
+/* The set, plus 256 where it has dot products of bytes. */
 static volatile int rppg__isa_now = -1; /* idempotent: racing threads write the same value */
+
+static void rppg__isa_set(rppg_isa isa) { rppg__isa_now = (int)isa + 256 * rppg__vnni_detect(isa); }
 
 RPPG_DEF rppg_isa rppg_isa_best(void)
 {
-  if (rppg__isa_now < 0) rppg__isa_now = (int)rppg__isa_detect();
-  return (rppg_isa)rppg__isa_now;
+  if (rppg__isa_now < 0) rppg__isa_set(rppg__isa_detect());
+  return (rppg_isa)(rppg__isa_now & 255);
 }
 
 #ifdef RPPG_TESTING
-RPPG_DEF void rppg__isa_force(rppg_isa isa) { rppg__isa_now = (int)isa; }
+RPPG_DEF void rppg__isa_force(rppg_isa isa) { rppg__isa_set(isa); }
 #endif
 
 RPPG_DEF const char *rppg_isa_name(rppg_isa isa)

@@ -49,9 +49,10 @@
      A model is not shared between threads; several models may share a blob.
 
    EXACTNESS AND SIMD
-     The instruction sets are those of rppg_dsp.h. Sums use fused multiply-add where the machine has
-     it, so f32 results differ between machines by rounding: parity with PyTorch in double is tested
-     to 1e-4 of the output's range. Layers of 8 bits have the same bits everywhere.
+     The instruction sets are those of rppg_dsp.h; layers of 8 bits use AVX512-VNNI, AVX-VNNI (gcc
+     11, clang 13) and, where compiled in, ARM's dot products too, and have the same bits everywhere.
+     Sums use fused multiply-add where the machine has it, so f32 results differ between machines by
+     rounding: parity with PyTorch in double is tested to 1e-4 of the output's range.
      Where it saves a fifth of the products or more, convolutions of 16 n to 16 m channels with
      stride 1 go Winograd's way [LavinGray2016], whose results are within 1e-5 of the range too; it
      keeps transformed weights in the block: up to 4 times the size of the f32 weights.
@@ -222,13 +223,38 @@ enum { RPPG_NN_MAX_IO = 16 }; /* inputs, and outputs, of a model */
    FFT       Over the positions, n of them, channel by channel: to [1][1][n / 2 + 1][2 C], C real
              parts and C imaginary parts of each frequency; p0 = 1: back, to n positions, over n.
              Times f0.
-   CUMSUM    Running sum along axis p0. in place                                                  */
+   CUMSUM    Running sum along axis p0. in place
+
+   8 bits. A u7 tensor stands for scale * (stored - zero), written s(x) and z(x) here. Sums are
+   s32, exact; the rest is f32, each operation rounded by itself in the order written; "stored" is
+   round(min(max(v, 0), 127)), to the nearest, halves to even, NaN to the lower bound. So these ops
+   have the same bits on every machine.
+   QUANT     f32 to u7: v = x * (1 / s(y)) + z(y).
+   DEQUANT   u7 to f32: y = (float)(x - z(x)) * s(x).
+   CONV_S8   CONV of u7 to u7 or f32: p as there; what lies beside the input is z(x). w0 s8 in
+             [groups][ceil(Co/groups/16)][runs][ceil(run/4)][16][4]: a run is what lies together in
+             x, for p11 = 1 the p2 * Ci/groups numbers of a row of the kernel [kw][ci], otherwise the
+             Ci/groups of a tap; runs are in the order kt, kh, and kw where p11 > 1. Number j of a
+             run stands at [j / 4][output][j % 4]; zeros fill up. All runs together have at most
+             133000 numbers. w1 bias f32 [Co] or none, w2 scale f32 [Co]. Input 1 u7, or none: r.
+             With S the sum of (x - z(x)) * w0:
+               to f32  y = act((float)S * (s(x) * w2) + bias + (float)(r - z(r)) * s(r))
+               to u7   v = (float)S * (s(x) * w2 / s(y)) + (bias / s(y) + (float)z(y))
+                           + (float)(r - z(r)) * (s(r) / s(y)); act none, or ReLU: from z(y) on
+   LOOKUP    u7 to u7: y = the lower 7 bits of w0[x], w0 s8 [128]: any activation. in place
+   And of those above, u7 to u7:
+   BINARY    Addition of an input of the same sizes: v = (float)(x - z(x)) * (s(x) / s(y))
+             + (float)(y1 - z(y1)) * (s(y1) / s(y)) + (float)z(y); no act.
+   POOL      Maximum: s and z as x. Average of n: v = (float)(sum of (x - z(x)))
+             * (s(x) / s(y) / (float)n) + (float)z(y); at most 2^23 numbers each. No act.
+   CONCAT, RESHAPE  s and z of all alike.                                                         */
 #define RPPG_NN__OPS(X) \
   X(CONV, 1) X(DEPTHWISE, 2) X(UPCONV, 3) X(AFFINE, 4) X(NORM, 5) X(POOL, 6) X(ACT, 7) \
   X(SOFTMAX, 8) X(BINARY, 9) X(REDUCE, 10) X(CONCAT, 11) X(SLICE, 12) X(PERMUTE, 13) \
   X(RESHAPE, 14) X(RESIZE, 15) X(SHIFT, 16) X(DIFF, 17) X(STANDARD, 18) X(MASK, 19) \
   X(MATMUL, 20) X(ATTENTION, 21) X(SCAN, 22) X(CODEBOOK, 23) X(STEP, 24) X(CAUSAL, 25) \
-  X(EMA, 26) X(NMF, 27) X(FFT, 28) X(CUMSUM, 29)
+  X(EMA, 26) X(NMF, 27) X(FFT, 28) X(CUMSUM, 29) \
+  X(QUANT, 32) X(DEQUANT, 33) X(CONV_S8, 34) X(LOOKUP, 35)
 typedef enum rppg_nn_op {
 #define RPPG__X(name, value) RPPG_NN_##name = value,
   RPPG_NN__OPS(RPPG__X)
@@ -407,7 +433,9 @@ RPPG_DEF const char *rppg_nn_op_name(int op);
 #ifndef RPPG_NN__SELF
 #  define RPPG_NN__SELF "rppg_nn.h"
 #endif
+typedef const int8_t *rppg_nn__s8s; /* so that the scalar binding has a type to make const */
 enum { RPPG_NN__BLOCK = 16 }; /* output channels that lie together in packed weights */
+#define RPPG_NN__ELEMENTS ((uint32_t)1 << 28) /* of a tensor, at most */
 
 /* Neighbouring outputs along W, 16 channels of each: sums over rows of segments of inputs that lie
    one behind the other. Depthwise: all channels, w [segs][channels], bias [channels]. */
@@ -448,6 +476,36 @@ typedef struct rppg_nn__ema {
 #  define RPPG_NN__UNROLL RPPG__UNROLL
 #endif
 
+/* A block of output channels of a convolution of 8 bits. Pixels and runs of x are steps of bytes
+   apart, along T, H, W; around every run as many bytes as quads say can be read. */
+typedef struct rppg_nn__conv8 {
+  const uint8_t *x, *more;          /* residual or NULL */
+  const int8_t *w;                  /* [runs][quads][16][4] */
+  const int32_t *start;             /* [16] added to the sums: the zero point's part */
+  const float *scale, *shift;       /* [16] */
+  uint8_t *y8;                      /* one of the two is NULL */
+  float *y;
+  size_t step[3], tap[3], quads, channels; /* of y, and of more */
+  int32_t yd[3], runs[3], more_zero;
+  float lo, more_scale;
+  int n;                            /* channels of the block */
+} rppg_nn__conv8;
+
+static RPPG__INLINE int32_t rppg_nn__word(const uint8_t *p) /* four bytes as they lie */
+{
+  int32_t word;
+  memcpy(&word, p, 4);
+  return word;
+}
+
+/* The low seven bits of each float's bits. */
+static RPPG__INLINE void rppg_nn__bytes16(uint8_t *p, const float *x)
+{
+  uint32_t u;
+  int i;
+  for (i = 0; i < RPPG_NN__BLOCK; i++) { memcpy(&u, x + i, 4); p[i] = (uint8_t)(u & 127); }
+}
+
 /* ---- arithmetic: products and sums round separately, but where rppg__vf_fma is written ------- */
 
 #if defined(__clang__)
@@ -464,6 +522,35 @@ typedef struct rppg_nn__ema {
 /* ---- passes: the kernels for AVX-512, for AVX2, then fall through as the baseline ------------ */
 
 #if defined(RPPG__DISPATCH)
+#  if (defined(__clang__) && __clang_major__ >= 13) || (!defined(__clang__) && __GNUC__ >= 11)
+#    define RPPG_NN__AVXVNNI /* clang 12 has it too, but Apple's 12 is an older one */
+#  endif
+#  ifdef RPPG__EVEX
+#    define RPPG_NN__TARGET_AVXVNNI RPPG__ATTR("avx2,fma,avx512vl,avx512vnni")
+#  else
+#    define RPPG_NN__TARGET_AVXVNNI RPPG__ATTR("avx2,fma,avxvnni")
+#  endif
+#  define RPPG_NN__TARGET_AVX512VNNI \
+     RPPG__ATTR("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx2,fma")
+#  if defined(__clang__) ? __clang_major__ >= 8 : !defined(__GNUC__) || __GNUC__ >= 8
+#    define RPPG_NN__AVX512VNNI
+#    define RPPG__PASS RPPG__AVX512
+#    define RPPG_NN__VNNI
+#    define RPPG_NN__S8
+#    include RPPG_NN__SELF
+#  endif
+#  define RPPG__PASS RPPG__AVX512
+#  define RPPG_NN__S8
+#  include RPPG_NN__SELF
+#  ifdef RPPG_NN__AVXVNNI
+#    define RPPG__PASS RPPG__AVX2
+#    define RPPG_NN__VNNI
+#    define RPPG_NN__S8
+#    include RPPG_NN__SELF
+#  endif
+#  define RPPG__PASS RPPG__AVX2
+#  define RPPG_NN__S8
+#  include RPPG_NN__SELF
 #  define RPPG__PASS RPPG__AVX512
 #  define RPPG_NN__KERNELS
 #  include RPPG_NN__SELF
@@ -1487,6 +1574,373 @@ RPPG__FN(void, rppg_nn__ema_run)(const rppg_nn__ema *e)
 #endif /* RPPG_NN__KERNELS */
 
 #ifdef RPPG_NN__LAST
+#  define RPPG__PASS RPPG__BASE
+#  define RPPG_NN__S8
+#endif
+#ifdef RPPG_NN__S8
+#undef RPPG_NN__S8
+
+/* ---- kernels of 8 bits: the dot product of a quad is the only thing that machines differ in --- */
+
+#define RPPG__BIND
+#include "rppg_dsp.h"
+#ifdef RPPG_NN__VNNI
+#  undef RPPG__SUFFIX
+#  undef RPPG__TARGET
+#  if RPPG__PASS == RPPG__AVX512
+#    define RPPG__SUFFIX _avx512vnni
+#    define RPPG__TARGET RPPG_NN__TARGET_AVX512VNNI
+#  else
+#    define RPPG__SUFFIX _avxvnni
+#    define RPPG__TARGET RPPG_NN__TARGET_AVXVNNI
+#  endif
+#endif
+
+/* rppg__vq: sums of RPPG__VQ outputs; where the machine multiplies 16 bits, two sums for each.
+   A tile has PIXELS pixels by PARTS vectors of outputs, SPLIT times over to hide latency.
+     vq_b          bytes as they enter a product
+     vq_x(p)       the quad at p, for each output         vq_w(p)  quads of VQ outputs
+     vq_dot(a,x,w) a + x . w                              vq_fold(p,a)  sums to p[VQ]
+     vq_float(p,s) p[VF] + s[VF] as floats                vq_max(a,b)   a > b ? a : b
+     vq_min(a,b)   a < b ? a : b                          vq_pack(p,t)  t[16 / VF] to bytes: the low
+                                                          bytes of the floats' bits, below 128 */
+#if RPPG__PASS == RPPG__AVX512
+#  define RPPG__VQ        16
+#  define RPPG__VQ_PIXELS 8
+#  define RPPG__VQ_PARTS  1
+#  define rppg__vq        __m512i
+#  define rppg__vq_b      __m512i
+#  define rppg__vq_zero() _mm512_setzero_si512()
+#  define rppg__vq_x(p)   _mm512_set1_epi32(rppg_nn__word(p))
+#  define rppg__vq_w(p)   _mm512_loadu_si512((const void *)(p))
+#  define rppg__vq_add(a,b) _mm512_add_epi32(a, b)
+#  ifdef RPPG_NN__VNNI
+#    define RPPG__VQ_SPLIT 2
+#    define rppg__vq_dot(a,x,w) _mm512_dpbusd_epi32(a, x, w)
+#  else
+#    define RPPG__VQ_SPLIT 1
+#    define rppg__vq_dot(a,x,w) _mm512_add_epi32(a, _mm512_madd_epi16( \
+       _mm512_maddubs_epi16(x, w), _mm512_set1_epi16(1)))
+#  endif
+#  define rppg__vq_fold(p,a)  _mm512_storeu_si512((void *)(p), a)
+#  define rppg__vq_float(p,s) _mm512_cvtepi32_ps(_mm512_add_epi32( \
+     _mm512_loadu_si512((const void *)(p)), _mm512_loadu_si512((const void *)(s))))
+#  define rppg__vq_max(a,b)   _mm512_max_ps(a, b)
+#  define rppg__vq_min(a,b)   _mm512_min_ps(a, b)
+#  define rppg__vq_pack(p,t)  _mm_storeu_si128((__m128i *)(void *)(p), \
+     _mm512_cvtepi32_epi8(_mm512_castps_si512((t)[0])))
+#elif RPPG__PASS == RPPG__AVX2
+#  define RPPG__VQ        8
+#  define RPPG__VQ_PARTS  2
+#  define RPPG__VQ_SPLIT  1
+#  define rppg__vq        __m256i
+#  define rppg__vq_b      __m256i
+#  define rppg__vq_zero() _mm256_setzero_si256()
+#  define rppg__vq_x(p)   _mm256_set1_epi32(rppg_nn__word(p))
+#  define rppg__vq_w(p)   _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#  define rppg__vq_add(a,b) _mm256_add_epi32(a, b)
+#  if defined(RPPG_NN__VNNI) && defined(RPPG__EVEX)
+#    define RPPG__VQ_PIXELS 6
+#    define rppg__vq_dot(a,x,w) _mm256_dpbusd_epi32(a, x, w)
+#  elif defined(RPPG_NN__VNNI)
+#    define RPPG__VQ_PIXELS 6
+#    define rppg__vq_dot(a,x,w) _mm256_dpbusd_avx_epi32(a, x, w)
+#  else
+#    define RPPG__VQ_PIXELS 4
+#    define rppg__vq_dot(a,x,w) _mm256_add_epi32(a, _mm256_madd_epi16( \
+       _mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1)))
+#  endif
+#  define rppg__vq_fold(p,a)  _mm256_storeu_si256((__m256i *)(void *)(p), a)
+#  define rppg__vq_float(p,s) \
+     _mm256_cvtepi32_ps(_mm256_add_epi32(rppg__vq_w(p), rppg__vq_w(s)))
+#  define rppg__vq_max(a,b)   _mm256_max_ps(a, b)
+#  define rppg__vq_min(a,b)   _mm256_min_ps(a, b)
+/* The packs work in halves of 128 bits, so outputs 4..7 and 8..11 change places in between. */
+#  define rppg__vq_pack(p,t)  _mm_storeu_si128((__m128i *)(void *)(p), _mm256_castsi256_si128( \
+     _mm256_permutevar8x32_epi32(_mm256_packus_epi16(_mm256_packs_epi32( \
+       rppg_nn__low_byte((t)[0]), rppg_nn__low_byte((t)[1])), _mm256_setzero_si256()), \
+       _mm256_setr_epi32(0, 4, 1, 5, 2, 2, 2, 2))))
+#  define rppg_nn__low_byte(a) _mm256_and_si256(_mm256_castps_si256(a), _mm256_set1_epi32(127))
+#elif RPPG__PASS == RPPG__SSE2
+#  define RPPG__VQ        2
+#  define RPPG__VQ_PIXELS 2
+#  define RPPG__VQ_PARTS  4
+#  define RPPG__VQ_SPLIT  1
+#  define rppg__vq        __m128i
+#  define rppg__vq_b      __m128i
+#  define rppg__vq_zero() _mm_setzero_si128()
+#  define rppg__vq_x(p)   _mm_unpacklo_epi8(_mm_set1_epi32(rppg_nn__word(p)), _mm_setzero_si128())
+#  define rppg__vq_w(p)   _mm_srai_epi16(_mm_unpacklo_epi8(_mm_setzero_si128(), \
+     _mm_loadl_epi64((const __m128i *)(const void *)(p))), 8)
+#  define rppg__vq_add(a,b)     _mm_add_epi32(a, b)
+#  define rppg__vq_dot(a,x,w)   _mm_add_epi32(a, _mm_madd_epi16(x, w))
+#  define rppg__vq_fold(p,a)    _mm_storel_epi64((__m128i *)(void *)(p), _mm_shuffle_epi32( \
+     _mm_add_epi32(a, _mm_shuffle_epi32(a, 0xb1)), 0x08))
+#  define rppg__vq_float(p,s)   _mm_cvtepi32_ps(_mm_add_epi32( \
+     _mm_loadu_si128((const __m128i *)(const void *)(p)), \
+     _mm_loadu_si128((const __m128i *)(const void *)(s))))
+#  define rppg__vq_max(a,b)     _mm_max_ps(a, b)
+#  define rppg__vq_min(a,b)     _mm_min_ps(a, b)
+#  define rppg__vq_pack(p,t)    _mm_storeu_si128((__m128i *)(void *)(p), _mm_packus_epi16( \
+     _mm_packs_epi32(rppg_nn__low_byte((t)[0]), rppg_nn__low_byte((t)[1])), \
+     _mm_packs_epi32(rppg_nn__low_byte((t)[2]), rppg_nn__low_byte((t)[3]))))
+#  define rppg_nn__low_byte(a)  _mm_and_si128(_mm_castps_si128(a), _mm_set1_epi32(127))
+#elif RPPG__PASS == RPPG__NEON
+#  define rppg__vq        int32x4_t
+#  define rppg__vq_zero() vdupq_n_s32(0)
+#  if defined(__ARM_FEATURE_DOTPROD)
+#    define RPPG__VQ        4
+#    define RPPG__VQ_PIXELS 4
+#    define RPPG__VQ_PARTS  4
+#    define rppg__vq_b    int8x16_t
+#    define rppg__vq_x(p)   vreinterpretq_s8_s32(vdupq_n_s32(rppg_nn__word(p)))
+#    define rppg__vq_w(p)   vld1q_s8(p)
+#    define rppg__vq_dot(a,x,w)  vdotq_s32(a, x, w)
+#    define rppg__vq_fold(p,a)   vst1q_s32(p, a)
+#  else
+#    define RPPG__VQ        2
+#    define RPPG__VQ_PIXELS 2
+#    define RPPG__VQ_PARTS  8
+#    define rppg__vq_b    int8x8_t
+#    define rppg__vq_x(p)   vreinterpret_s8_s32(vdup_n_s32(rppg_nn__word(p)))
+#    define rppg__vq_w(p)   vld1_s8(p)
+#    define rppg__vq_dot(a,x,w)  vpadalq_s16(a, vmull_s8(x, w))
+#    define rppg__vq_fold(p,a)   vst1_s32(p, vpadd_s32(vget_low_s32(a), vget_high_s32(a)))
+#  endif
+#  define RPPG__VQ_SPLIT      1
+#  define rppg__vq_add(a,b)   vaddq_s32(a, b)
+#  define rppg__vq_float(p,s) vcvtq_f32_s32(vaddq_s32(vld1q_s32(p), vld1q_s32(s)))
+#  define rppg__vq_max(a,b)   vbslq_f32(vcgtq_f32(a, b), a, b)
+#  define rppg__vq_min(a,b)   vbslq_f32(vcltq_f32(a, b), a, b)
+#  define rppg__vq_pack(p,t)  vst1q_u8(p, vcombine_u8( \
+     vmovn_u16(vcombine_u16(rppg_nn__low_half((t)[0]), rppg_nn__low_half((t)[1]))), \
+     vmovn_u16(vcombine_u16(rppg_nn__low_half((t)[2]), rppg_nn__low_half((t)[3])))))
+#  define rppg_nn__low_half(a) vmovn_u32(vreinterpretq_u32_f32(a))
+#elif RPPG__PASS == RPPG__SIMD128
+#  define RPPG__VQ        2
+#  define RPPG__VQ_PIXELS 2
+#  define RPPG__VQ_PARTS  4
+#  define RPPG__VQ_SPLIT  1
+#  define rppg__vq        v128_t
+#  define rppg__vq_b      v128_t
+#  define rppg__vq_zero() wasm_i32x4_splat(0)
+#  define rppg__vq_x(p)   wasm_u16x8_extend_low_u8x16(wasm_v128_load32_splat(p))
+#  define rppg__vq_w(p)   wasm_i16x8_load8x8(p)
+#  define rppg__vq_add(a,b)    wasm_i32x4_add(a, b)
+#  define rppg__vq_dot(a,x,w)  wasm_i32x4_add(a, wasm_i32x4_dot_i16x8(x, w))
+#  define rppg__vq_fold(p,a)   ((p)[0] = wasm_i32x4_extract_lane(a, 0) + \
+     wasm_i32x4_extract_lane(a, 1), (p)[1] = wasm_i32x4_extract_lane(a, 2) + \
+     wasm_i32x4_extract_lane(a, 3))
+#  define rppg__vq_float(p,s)  wasm_f32x4_convert_i32x4(wasm_i32x4_add( \
+     wasm_v128_load(p), wasm_v128_load(s)))
+#  define rppg__vq_max(a,b)    wasm_f32x4_pmax(b, a)
+#  define rppg__vq_min(a,b)    wasm_f32x4_pmin(b, a)
+#  define rppg__vq_pack(p,t)   wasm_v128_store(p, wasm_u8x16_narrow_i16x8( \
+     wasm_i16x8_narrow_i32x4(rppg_nn__low_byte((t)[0]), rppg_nn__low_byte((t)[1])), \
+     wasm_i16x8_narrow_i32x4(rppg_nn__low_byte((t)[2]), rppg_nn__low_byte((t)[3]))))
+#  define rppg_nn__low_byte(a) wasm_v128_and(a, wasm_i32x4_splat(127))
+#else
+#  define RPPG__VQ        1
+#  define RPPG__VQ_PIXELS 2
+#  define RPPG__VQ_PARTS  4
+#  define RPPG__VQ_SPLIT  1
+#  define rppg__vq        int32_t
+#  define rppg__vq_b      rppg_nn__s8s
+#  define rppg__vq_zero() 0
+#  define rppg__vq_x(p)   ((const int8_t *)(const void *)(p))
+#  define rppg__vq_w(p)   (p)
+#  define rppg__vq_add(a,b)    ((a) + (b))
+#  define rppg__vq_dot(a,x,w)  \
+     ((a) + (x)[0] * (w)[0] + (x)[1] * (w)[1] + (x)[2] * (w)[2] + (x)[3] * (w)[3])
+#  define rppg__vq_fold(p,a)   ((void)(*(p) = (a)))
+#  define rppg__vq_float(p,s)  ((float)(*(p) + *(s)))
+#  define rppg__vq_max(a,b)    ((a) > (b) ? (a) : (b))
+#  define rppg__vq_min(a,b)    ((a) < (b) ? (a) : (b))
+#  define rppg__vq_pack(p,t)   rppg_nn__bytes16(p, t)
+#endif
+
+/* Sums of one tile: PIXELS pixels at from[], a block of outputs. A macro, since clang 14 keeps the sums
+   in memory where these two are arguments, even of a function that is always inlined. */
+#define RPPG_NN__SUMS8(name, PIXELS, SPLIT)                                                        \
+RPPG__SUB(void, name)(const rppg_nn__conv8 *c, const uint8_t *const *from, int32_t *sums)          \
+{                                                                                                  \
+  enum { PARTS = RPPG__VQ_PARTS, STEP = 4 * RPPG_NN__BLOCK };                                      \
+  int part, i, j, s;                                                                               \
+  for (part = 0; part < RPPG_NN__BLOCK; part += PARTS * RPPG__VQ) {                                \
+    const int8_t *w = c->w + 4 * part;                                                             \
+    rppg__vq acc[SPLIT][PIXELS][PARTS];                                                            \
+    rppg__vq_b v[PARTS];                                                                           \
+    int a, b, d;                                                                                   \
+    RPPG_NN__UNROLL                                                                                \
+    for (s = 0; s < (SPLIT); s++) {                                                                \
+      RPPG_NN__UNROLL                                                                              \
+      for (i = 0; i < (PIXELS); i++) {                                                             \
+        RPPG_NN__UNROLL                                                                            \
+        for (j = 0; j < PARTS; j++) acc[s][i][j] = rppg__vq_zero();                                \
+      }                                                                                            \
+    }                                                                                              \
+    for (a = 0; a < c->runs[0]; a++) for (b = 0; b < c->runs[1]; b++)                              \
+      for (d = 0; d < c->runs[2]; d++) {                                                           \
+        size_t at = (size_t)a * c->tap[0] + (size_t)b * c->tap[1] + (size_t)d * c->tap[2];         \
+        size_t quads = c->quads;                                                                   \
+        for (; quads >= (size_t)(SPLIT); quads -= (size_t)(SPLIT), at += 4 * (size_t)(SPLIT)) {    \
+          RPPG_NN__UNROLL                                                                          \
+          for (s = 0; s < (SPLIT); s++, w += STEP) {                                               \
+            RPPG_NN__UNROLL                                                                        \
+            for (j = 0; j < PARTS; j++) v[j] = rppg__vq_w(w + 4 * RPPG__VQ * j);                   \
+            RPPG_NN__UNROLL                                                                        \
+            for (i = 0; i < (PIXELS); i++) {                                                       \
+              const rppg__vq_b x = rppg__vq_x(from[i] + at + 4 * s);                               \
+              RPPG_NN__UNROLL                                                                      \
+              for (j = 0; j < PARTS; j++) acc[s][i][j] = rppg__vq_dot(acc[s][i][j], x, v[j]);      \
+            }                                                                                      \
+          }                                                                                        \
+        }                                                                                          \
+        for (; quads; quads--, at += 4, w += STEP) {                                               \
+          RPPG_NN__UNROLL                                                                          \
+          for (j = 0; j < PARTS; j++) v[j] = rppg__vq_w(w + 4 * RPPG__VQ * j);                     \
+          RPPG_NN__UNROLL                                                                          \
+          for (i = 0; i < (PIXELS); i++) {                                                         \
+            const rppg__vq_b x = rppg__vq_x(from[i] + at);                                         \
+            RPPG_NN__UNROLL                                                                        \
+            for (j = 0; j < PARTS; j++) acc[0][i][j] = rppg__vq_dot(acc[0][i][j], x, v[j]);        \
+          }                                                                                        \
+        }                                                                                          \
+      }                                                                                            \
+    RPPG_NN__UNROLL                                                                                \
+    for (i = 0; i < (PIXELS); i++) {                                                               \
+      RPPG_NN__UNROLL                                                                              \
+      for (j = 0; j < PARTS; j++) {                                                                \
+        RPPG_NN__UNROLL                                                                            \
+        for (s = 1; s < (SPLIT); s++) acc[0][i][j] = rppg__vq_add(acc[0][i][j], acc[s][i][j]);     \
+        rppg__vq_fold(sums + RPPG_NN__BLOCK * i + part + j * RPPG__VQ, acc[0][i][j]);              \
+      }                                                                                            \
+    }                                                                                              \
+  }                                                                                                \
+}
+RPPG_NN__SUMS8(rppg_nn__tile8, RPPG__VQ_PIXELS, RPPG__VQ_SPLIT)
+RPPG_NN__SUMS8(rppg_nn__one8, 1, RPPG__VQ_PARTS < 4 ? 4 : 1)
+#undef RPPG_NN__SUMS8
+
+/* Rounds f[16], held within lo..127, to bytes. */
+RPPG__SUB(void, rppg_nn__store8)(const rppg__vf *f, float lo, uint8_t *y)
+{
+  enum { PARTS = RPPG_NN__BLOCK / RPPG__VF };
+  rppg__vf t[PARTS];
+  int j;
+  RPPG_NN__UNROLL
+  for (j = 0; j < PARTS; j++) {
+    t[j] = rppg__vq_min(rppg__vq_max(f[j], rppg__vf_set1(lo)), rppg__vf_set1(127.0f));
+    t[j] = rppg__vf_add(t[j], rppg__vf_set1(12582912.0f)); /* 1.5 * 2^23: the sum has no fraction */
+  }
+  rppg__vq_pack(y, t);
+}
+
+/* A block's sums at one pixel, made what they stand for; at: of y and of the residual. */
+RPPG__SUB(void, rppg_nn__finish8)(const rppg_nn__conv8 *c, const int32_t *sums, size_t at)
+{
+  enum { PARTS = RPPG_NN__BLOCK / RPPG__VF };
+  rppg__vf f[PARTS];
+  float more[RPPG_NN__BLOCK];
+  uint8_t bytes[RPPG_NN__BLOCK];
+  int j;
+  RPPG_NN__UNROLL
+  for (j = 0; j < PARTS; j++) {
+    const int k = j * RPPG__VF;
+    f[j] = rppg__vf_mul(rppg__vq_float(sums + k, c->start + k), rppg__vf_load(c->scale + k));
+    f[j] = rppg__vf_add(f[j], rppg__vf_load(c->shift + k));
+  }
+  if (c->more) {
+    for (j = 0; j < c->n; j++) more[j] = (float)(c->more[at + (size_t)j] - c->more_zero);
+    for (; j < RPPG_NN__BLOCK; j++) more[j] = 0.0f;
+    RPPG_NN__UNROLL
+    for (j = 0; j < PARTS; j++) {
+      const rppg__vf r = rppg__vf_mul(rppg__vf_load(more + j * RPPG__VF),
+                                      rppg__vf_set1(c->more_scale));
+      f[j] = rppg__vf_add(f[j], r);
+    }
+  }
+  if (c->y8) {
+    RPPG__CALL(rppg_nn__store8)(f, c->lo, c->n == RPPG_NN__BLOCK ? c->y8 + at : bytes);
+    if (c->n < RPPG_NN__BLOCK) memcpy(c->y8 + at, bytes, (size_t)c->n);
+  } else {
+    RPPG_NN__UNROLL
+    for (j = 0; j < PARTS; j++) rppg__vf_store(more + j * RPPG__VF, f[j]);
+    memcpy(c->y + at, more, (size_t)c->n * sizeof(float));
+  }
+}
+
+RPPG__FN(void, rppg_nn__conv8_run)(const rppg_nn__conv8 *c)
+{
+  enum { PIXELS = RPPG__VQ_PIXELS };
+  const uint8_t *from[PIXELS];
+  int32_t sums[PIXELS * RPPG_NN__BLOCK], t = 0, h = 0, w = 0;
+  size_t left = (size_t)c->yd[0] * (size_t)c->yd[1] * (size_t)c->yd[2], at = 0;
+  int i, n;
+  for (; left; left -= (size_t)n) {
+    n = left < PIXELS ? (int)left : PIXELS;
+    for (i = 0; i < n; i++) {
+      from[i] = c->x + (size_t)t * c->step[0] + (size_t)h * c->step[1] + (size_t)w * c->step[2];
+      if (++w == c->yd[2]) { w = 0; if (++h == c->yd[1]) { h = 0; t++; } }
+    }
+    if (n > 2 || n == PIXELS) { /* two alone cost less than a tile that is mostly repetition */
+      for (; i < PIXELS; i++) from[i] = from[0];
+      RPPG__CALL(rppg_nn__tile8)(c, from, sums);
+    } else
+      for (i = 0; i < n; i++)
+        RPPG__CALL(rppg_nn__one8)(c, from + i, sums + RPPG_NN__BLOCK * i);
+    for (i = 0; i < n; i++, at += c->channels)
+      RPPG__CALL(rppg_nn__finish8)(c, sums + RPPG_NN__BLOCK * i, at);
+  }
+}
+
+/* y = x * scale + zero, stored. */
+RPPG__FN(void, rppg_nn__quant_run)(const float *x, size_t n, float scale, float zero, uint8_t *y)
+{
+  enum { PARTS = RPPG_NN__BLOCK / RPPG__VF };
+  float rest[RPPG_NN__BLOCK] = { 0 };
+  uint8_t bytes[RPPG_NN__BLOCK];
+  size_t step;
+  for (; n; n -= step, x += step, y += step) {
+    const int whole = n >= RPPG_NN__BLOCK;
+    rppg__vf f[PARTS];
+    int j;
+    step = whole ? (size_t)RPPG_NN__BLOCK : n;
+    if (!whole) memcpy(rest, x, n * sizeof *x);
+    RPPG__UNROLL
+    for (j = 0; j < PARTS; j++) {
+      f[j] = rppg__vf_mul(rppg__vf_load((whole ? x : rest) + j * RPPG__VF), rppg__vf_set1(scale));
+      f[j] = rppg__vf_add(f[j], rppg__vf_set1(zero));
+    }
+    RPPG__CALL(rppg_nn__store8)(f, 0.0f, whole ? y : bytes);
+    if (!whole) memcpy(y, bytes, n);
+  }
+}
+
+#undef RPPG__VQ
+#undef RPPG__VQ_PIXELS
+#undef RPPG__VQ_PARTS
+#undef RPPG__VQ_SPLIT
+#undef rppg__vq
+#undef rppg__vq_b
+#undef rppg__vq_zero
+#undef rppg__vq_x
+#undef rppg__vq_w
+#undef rppg__vq_add
+#undef rppg__vq_dot
+#undef rppg__vq_fold
+#undef rppg__vq_float
+#undef rppg__vq_max
+#undef rppg__vq_min
+#undef rppg__vq_pack
+#undef rppg_nn__low_byte
+#undef rppg_nn__low_half
+#undef RPPG_NN__VNNI
+#define RPPG__UNBIND
+#include "rppg_dsp.h"
+#endif /* RPPG_NN__S8 */
+
+#ifdef RPPG_NN__LAST
 #undef RPPG_NN__LAST
 
 /* ---- dispatch -------------------------------------------------------------------------------- */
@@ -1528,6 +1982,39 @@ static const rppg_nn__kernels rppg_nn__table[] = {
 };
 #undef RPPG__ROW
 
+typedef struct rppg_nn__kernels8 {
+  void (*conv)(const rppg_nn__conv8 *c);
+  void (*quant)(const float *x, size_t n, float scale, float zero, uint8_t *y);
+} rppg_nn__kernels8;
+
+/* Those of the instruction set as it is now: any of them has the same bits. */
+static const rppg_nn__kernels8 *rppg_nn__s8(void)
+{
+#define RPPG__ROW(isa) { rppg_nn__conv8_run_##isa, rppg_nn__quant_run_##isa }
+  static const rppg_nn__kernels8 table[] = {
+    RPPG__ROW(base),
+#if defined(RPPG__DISPATCH)
+    RPPG__ROW(avx2), RPPG__ROW(avx512),
+#  ifdef RPPG_NN__AVX512VNNI
+    RPPG__ROW(avx512vnni),
+#  endif
+#  ifdef RPPG_NN__AVXVNNI /* then the other one is there too */
+    RPPG__ROW(avxvnni),
+#  endif
+#endif
+  };
+#undef RPPG__ROW
+  const int isa = (int)rppg_isa_best();
+#ifdef RPPG_NN__AVX512VNNI
+  const int vnni = rppg__isa_now >> 8;
+  if (vnni && isa == RPPG_ISA_AVX512) return &table[3];
+#  ifdef RPPG_NN__AVXVNNI
+  if (vnni && isa == RPPG_ISA_AVX2) return &table[4];
+#  endif
+#endif
+  return &table[isa];
+}
+
 static void rppg_nn__activate(int act, float *x, size_t n)
 {
   rppg_nn__table[rppg_isa_best()].activate(act, x, n);
@@ -1549,6 +2036,10 @@ typedef struct rppg_nn__op {
 } rppg_nn__op;
 
 static float *rppg_nn__data(const rppg_nn_tensor *t) { return t ? (float *)t->data : NULL; }
+static uint32_t rppg_nn__bytes_of(int type)
+{
+  return type == RPPG_NN_F32 ? 4 : type == RPPG_NN_F16 ? 2 : 1;
+}
 static int rppg_nn__f32(const rppg_nn_tensor *t) { return t == NULL || t->type == RPPG_NN_F32; }
 static int rppg_nn__same(const rppg_nn_tensor *a, const rppg_nn_tensor *b)
 {
@@ -1574,10 +2065,6 @@ static int rppg_nn__finite(float x)
 static size_t rppg_nn__pixels(const rppg_nn_tensor *t)
 {
   return (size_t)t->d[0] * (size_t)t->d[1] * (size_t)t->d[2];
-}
-static uint32_t rppg_nn__bytes_of(int type)
-{
-  return type == RPPG_NN_F32 ? 4 : type == RPPG_NN_F16 ? 2 : 1;
 }
 
 static int32_t rppg_nn__blocks(int32_t channels)
@@ -2294,6 +2781,325 @@ static void rppg_nn__run_depthwise(const rppg_nn_model *m, const rppg_nn_layer *
     }
 }
 
+/* ---- 8 bits ---------------------------------------------------------------------------------- */
+
+#define RPPG_NN__MOST_S8 133000 /* times 127 * 127 is below 2^31 */
+
+/* Whether both have the same type, and of u7 the same scale and zero point. */
+static int rppg_nn__alike(const rppg_nn_tensor *a, const rppg_nn_tensor *b)
+{
+  return a->type == b->type && memcmp(&a->scale, &b->scale, sizeof a->scale) == 0 &&
+         a->zero == b->zero;
+}
+
+static int32_t rppg_nn__cell(const rppg_nn_layer *l, int axis, int32_t i, int32_t *from,
+                             int32_t *to);
+static int rppg_nn__u7(const rppg_nn_tensor *t) { return t == NULL || t->type == RPPG_NN_U7; }
+
+/* v held within lo..127 and rounded as the kernels do; NaN becomes lo. */
+static uint8_t rppg_nn__stored(float v, float lo)
+{
+  uint32_t u;
+  v = v > lo ? v : lo;
+  v = v < 127.0f ? v : 127.0f;
+  v += 12582912.0f;
+  memcpy(&u, &v, 4);
+  return (uint8_t)(u & 127);
+}
+
+static const char *rppg_nn__check_quant(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  (void)need;
+  if (!rppg_nn__f32(l->in[0]) || !rppg_nn__u7(l->out[0])) return "type";
+  return rppg_nn__same(l->in[0], l->out[0]) ? NULL : "output size";
+}
+
+static void rppg_nn__run_quant(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn_tensor *y = l->out[0];
+  (void)m;
+  rppg_nn__s8()->quant(rppg_nn__data(l->in[0]), y->n, 1.0f / y->scale, (float)y->zero,
+                       (uint8_t *)y->data);
+}
+
+static const char *rppg_nn__check_dequant(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  (void)need;
+  if (!rppg_nn__u7(l->in[0]) || !rppg_nn__f32(l->out[0])) return "type";
+  return rppg_nn__same(l->in[0], l->out[0]) ? NULL : "output size";
+}
+
+static void rppg_nn__run_dequant(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn_tensor *x = l->in[0];
+  const uint8_t *from = (const uint8_t *)x->data;
+  const float scale = x->scale;
+  const int32_t zero = x->zero;
+  const size_t n = x->n;
+  float *y = rppg_nn__data(l->out[0]);
+  size_t i;
+  (void)m;
+  for (i = 0; i < n; i++) y[i] = (float)(from[i] - zero) * scale;
+}
+
+/* Numbers of a run, and the sizes of the input with what lies beside it; whether the input must be
+   copied to get those. */
+static int rppg_nn__frame8(const rppg_nn_layer *l, uint64_t d[3], uint64_t *run)
+{
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
+  const uint64_t ci = (uint64_t)(x->d[3] / l->p[12]);
+  int i, copied;
+  *run = l->p[11] == 1 ? ci * (uint64_t)l->p[2] : ci;
+  copied = l->p[12] != 1 || *run % 4 != 0;
+  for (i = 0; i < 3; i++) {
+    d[i] = (uint64_t)(y->d[i] - 1) * (uint64_t)l->p[3 + i] +
+           (uint64_t)(l->p[i] - 1) * (uint64_t)l->p[9 + i] + 1;
+    if (l->p[6 + i] || d[i] > (uint64_t)x->d[i]) copied = 1;
+  }
+  return copied;
+}
+
+/* Prepared for each channel of all blocks, [blocks * 16] each: what is added to the sums, and what
+   they are multiplied by and moved by. */
+static uint64_t rppg_nn__channels8(const rppg_nn_layer *l)
+{
+  return (uint64_t)l->p[12] * (uint64_t)rppg_nn__blocks(l->out[0]->d[3] / l->p[12]) *
+         RPPG_NN__BLOCK;
+}
+
+static const char *rppg_nn__check_conv8(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0], *more = l->in[1];
+  const char *wrong = rppg_nn__check_windows(x, y, l->p, l->p + 3, l->p + 6, l->p + 9);
+  const int32_t groups = l->p[12];
+  uint64_t d[3], run, taps, bytes;
+  if (wrong) return wrong;
+  if (!rppg_nn__u7(x) || !(rppg_nn__u7(y) || rppg_nn__f32(y))) return "type";
+  if (y->type == RPPG_NN_U7 && l->act > RPPG_NN_RELU) return "activation";
+  if (groups < 1 || x->d[3] % groups || y->d[3] % groups) return "groups";
+  taps = (uint64_t)l->p[0] * (uint64_t)l->p[1] * (uint64_t)l->p[2]; /* at most 2^45 */
+  if (taps > RPPG_NN__MOST_S8) return "kernel";
+  if (rppg_nn__frame8(l, d, &run)) { /* sizes at most 2^32, and their products 2^28 */
+    if (d[0] > RPPG_NN__ELEMENTS || d[1] > RPPG_NN__ELEMENTS || d[2] > RPPG_NN__ELEMENTS ||
+        d[0] * d[1] > RPPG_NN__ELEMENTS || d[0] * d[1] * d[2] > RPPG_NN__ELEMENTS)
+      return "padding";
+    bytes = d[0] * d[1] * d[2] * (uint64_t)(x->d[3] / groups);
+    if (bytes > RPPG_NN__ELEMENTS) return "padding";
+    need->scratch = bytes + 4;
+  }
+  taps = (l->p[11] == 1 ? taps / (uint64_t)l->p[2] : taps) * ((run + 3) / 4 * 4); /* below 2^58 */
+  if (taps > RPPG_NN__MOST_S8) return "kernel";
+  need->prep = rppg_nn__channels8(l);
+  if (l->w[0]->type != RPPG_NN_S8 || (uint64_t)l->w[0]->n != taps * need->prep) return "weights";
+  need->prep *= sizeof(int32_t) + 2 * sizeof(float);
+  if (!rppg_nn__vector(l->w[1], y->d[3])) return "bias";
+  if (l->w[2] == NULL || !rppg_nn__vector(l->w[2], y->d[3])) return "scale";
+  if (more && (!rppg_nn__u7(more) || !rppg_nn__same(more, y))) return "residual";
+  need->macs = (double)l->p[0] * l->p[1] * l->p[2] * (x->d[3] / groups) * (double)y->n;
+  return NULL;
+}
+
+static void rppg_nn__prepare_conv8(rppg_nn_layer *l)
+{
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
+  const size_t n = (size_t)rppg_nn__channels8(l), taps = l->w[0]->n / n; /* of one channel */
+  const int32_t each = y->d[3] / l->p[12], blocks = rppg_nn__blocks(each);
+  const float *bias = rppg_nn__data(l->w[1]), *w_scale = rppg_nn__data(l->w[2]);
+  const int8_t *w = (const int8_t *)l->w[0]->data;
+  int32_t *start = (int32_t *)l->prep;
+  float *scale = (float *)(void *)(start + n), *shift = scale + n;
+  size_t i, k;
+  for (i = 0; i < n; i++) {
+    const int32_t block = (int32_t)(i / RPPG_NN__BLOCK);
+    const int32_t in_group = block % blocks * RPPG_NN__BLOCK + (int32_t)(i % RPPG_NN__BLOCK);
+    const size_t c = (size_t)(block / blocks) * (size_t)each + (size_t)in_group;
+    const int8_t *p = w + (size_t)block * taps * RPPG_NN__BLOCK + i % RPPG_NN__BLOCK * 4;
+    int32_t sum = 0;
+    float f;
+    for (k = 0; k < taps / 4; k++, p += 4 * RPPG_NN__BLOCK) sum += p[0] + p[1] + p[2] + p[3];
+    start[i] = -x->zero * sum;
+    scale[i] = shift[i] = 0.0f;
+    if (in_group >= each) continue;
+    f = x->scale * w_scale[c];
+    if (y->type == RPPG_NN_U7) f = f / y->scale;
+    scale[i] = f;
+    f = bias ? bias[c] : 0.0f;
+    if (y->type == RPPG_NN_U7) { f = f / y->scale; f = f + (float)y->zero; }
+    shift[i] = f;
+  }
+}
+
+/* The channels of a group with what lies beside the input: to [d0][d1][d2][ci]. */
+static void rppg_nn__pad8(const rppg_nn_layer *l, const uint64_t d[3], size_t from, size_t ci,
+                          uint8_t *to)
+{
+  const rppg_nn_tensor *x = l->in[0];
+  const int64_t before = l->p[8], wide = (int64_t)d[2];
+  const int64_t end = x->d[2] + before < wide ? x->d[2] + before : wide;
+  const size_t pixel = (size_t)x->d[3];
+  int64_t t, h, w;
+  for (t = -l->p[6]; t < (int64_t)d[0] - l->p[6]; t++)
+    for (h = -l->p[7]; h < (int64_t)d[1] - l->p[7]; h++, to += (size_t)wide * ci) {
+      const uint8_t *row = (const uint8_t *)x->data + from;
+      if (t < 0 || t >= x->d[0] || h < 0 || h >= x->d[1]) {
+        memset(to, x->zero, (size_t)wide * ci);
+        continue;
+      }
+      row += ((size_t)t * (size_t)x->d[1] + (size_t)h) * (size_t)x->d[2] * pixel;
+      memset(to, x->zero, (size_t)(before < wide ? before : wide) * ci);
+      if (ci == pixel && end > before) memcpy(to + (size_t)before * ci, row, (size_t)(end - before) * ci);
+      else for (w = before; w < end; w++, row += pixel) memcpy(to + (size_t)w * ci, row, ci);
+      if (end < wide) memset(to + (size_t)end * ci, x->zero, (size_t)(wide - end) * ci);
+    }
+  memset(to, x->zero, 4);
+}
+
+static void rppg_nn__run_conv8(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const rppg_nn__kernels8 *kernels = rppg_nn__s8();
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0], *more = l->in[1];
+  const size_t n = (size_t)rppg_nn__channels8(l), ci = (size_t)(x->d[3] / l->p[12]);
+  const size_t size = l->w[0]->n / n * RPPG_NN__BLOCK; /* of a block's weights */
+  const int32_t each = y->d[3] / l->p[12];
+  const int whole_rows = l->p[11] == 1;
+  rppg_nn__conv8 c;
+  uint64_t d[3], run;
+  size_t block = 0, wide, high;
+  int32_t g, at;
+  const int copied = rppg_nn__frame8(l, d, &run);
+  c.x = copied ? (const uint8_t *)m->scratch : (const uint8_t *)x->data;
+  wide = (copied ? (size_t)d[2] : (size_t)x->d[2]) * ci;
+  high = (copied ? (size_t)d[1] : (size_t)x->d[1]) * wide;
+  c.step[0] = (size_t)l->p[3] * high;
+  c.step[1] = (size_t)l->p[4] * wide;
+  c.step[2] = (size_t)l->p[5] * ci;
+  c.tap[0] = (size_t)l->p[9] * high;
+  c.tap[1] = (size_t)l->p[10] * wide;
+  c.tap[2] = (size_t)l->p[11] * ci;
+  c.runs[0] = l->p[0];
+  c.runs[1] = l->p[1];
+  c.runs[2] = whole_rows ? 1 : l->p[2];
+  c.quads = (size_t)((run + 3) / 4);
+  memcpy(c.yd, y->d, sizeof c.yd);
+  c.channels = (size_t)y->d[3];
+  c.lo = l->act == RPPG_NN_RELU ? (float)y->zero : 0.0f;
+  c.more_zero = more ? more->zero : 0;
+  c.more_scale = !more ? 0.0f : y->type == RPPG_NN_U7 ? more->scale / y->scale : more->scale;
+  for (g = 0; g < l->p[12]; g++) {
+    if (copied) rppg_nn__pad8(l, d, (size_t)g * ci, ci, (uint8_t *)m->scratch);
+    for (at = 0; at < each; at += RPPG_NN__BLOCK, block++) {
+      const size_t first = (size_t)g * (size_t)each + (size_t)at;
+      c.n = (int)(each - at < RPPG_NN__BLOCK ? each - at : RPPG_NN__BLOCK);
+      c.w = (const int8_t *)l->w[0]->data + block * size;
+      c.start = (const int32_t *)l->prep + block * RPPG_NN__BLOCK;
+      c.scale = (const float *)(const void *)((const int32_t *)l->prep + n) + block * RPPG_NN__BLOCK;
+      c.shift = c.scale + n;
+      c.more = more ? (const uint8_t *)more->data + first : NULL;
+      c.y8 = y->type == RPPG_NN_U7 ? (uint8_t *)y->data + first : NULL;
+      c.y = y->type == RPPG_NN_U7 ? NULL : rppg_nn__data(y) + first;
+      kernels->conv(&c);
+    }
+  }
+  if (y->type == RPPG_NN_F32) rppg_nn__activate(l->act, rppg_nn__data(y), y->n);
+}
+
+static const char *rppg_nn__check_lookup(const rppg_nn_layer *l, rppg_nn__need *need)
+{
+  (void)need;
+  if (!rppg_nn__u7(l->in[0]) || !rppg_nn__u7(l->out[0])) return "type";
+  if (l->w[0]->type != RPPG_NN_S8 || l->w[0]->n != 128) return "weights";
+  return rppg_nn__same(l->in[0], l->out[0]) ? NULL : "output size";
+}
+
+static void rppg_nn__run_lookup(const rppg_nn_model *m, const rppg_nn_layer *l)
+{
+  const uint8_t *table = (const uint8_t *)l->w[0]->data, *x = (const uint8_t *)l->in[0]->data;
+  uint8_t *y = (uint8_t *)l->out[0]->data;
+  const size_t n = l->in[0]->n;
+  size_t i;
+  (void)m;
+  for (i = 0; i < n; i++) y[i] = table[x[i]] & 127;
+}
+
+static const char *rppg_nn__check_add8(const rppg_nn_layer *l)
+{
+  const rppg_nn_tensor *x = l->in[0], *other = l->in[1], *y = l->out[0];
+  if (l->p[0] != 0) return "operation";
+  if (other == NULL || l->w[0]) return "operand";
+  if (other->type != RPPG_NN_U7 || y->type != RPPG_NN_U7) return "type";
+  if (!rppg_nn__same(x, other)) return "operand's size";
+  if (!rppg_nn__same(x, y)) return "output size";
+  return l->act ? "activation" : NULL;
+}
+
+static void rppg_nn__run_add8(const rppg_nn_layer *l)
+{
+  const rppg_nn_tensor *a = l->in[0], *b = l->in[1], *y = l->out[0];
+  const uint8_t *p = (const uint8_t *)a->data, *q = (const uint8_t *)b->data;
+  const float a_scale = a->scale / y->scale, b_scale = b->scale / y->scale, zero = (float)y->zero;
+  uint8_t *to = (uint8_t *)y->data;
+  size_t i;
+  for (i = 0; i < y->n; i++) {
+    float f = (float)(p[i] - a->zero) * a_scale;
+    const float g = (float)(q[i] - b->zero) * b_scale;
+    f = f + g;
+    f = f + zero;
+    to[i] = rppg_nn__stored(f, 0.0f);
+  }
+}
+
+static const char *rppg_nn__check_pool8(const rppg_nn_layer *l)
+{
+  const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
+  int i;
+  int64_t cell = 1;
+  if (x->type != RPPG_NN_U7 || y->type != RPPG_NN_U7) return "type";
+  if (l->p[0] == 1 && !rppg_nn__alike(x, y)) return "scale";
+  for (i = 0; i < 3; i++) { /* of x, at most 2^28; a kernel that is too large is refused later */
+    const int64_t k = l->p[1 + i];
+    cell *= k > 0 && k < x->d[i] ? k : x->d[i];
+  }
+  if (cell > (int64_t)1 << 23) return "kernel";
+  return l->act ? "activation" : NULL;
+}
+
+static void rppg_nn__run_pool8(const rppg_nn_layer *l)
+{
+  const rppg_nn_tensor *in = l->in[0], *out = l->out[0];
+  const int32_t *xd = in->d, *yd = out->d;
+  const size_t n = (size_t)yd[3];
+  const uint8_t *x = (const uint8_t *)in->data;
+  uint8_t *y = (uint8_t *)out->data;
+  int32_t i[3], from[3], to[3], a, b, d;
+  size_t c;
+  for (i[0] = 0; i[0] < yd[0]; i[0]++) for (i[1] = 0; i[1] < yd[1]; i[1]++)
+    for (i[2] = 0; i[2] < yd[2]; i[2]++, y += n) {
+      float count = 1, real = 1, scale;
+      for (a = 0; a < 3; a++) {
+        count *= (float)rppg_nn__cell(l, (int)a, i[a], &from[a], &to[a]);
+        real *= (float)(to[a] - from[a]);
+      }
+      scale = in->scale / out->scale;
+      scale = scale / (l->flags & 1 ? count : real);
+      for (c = 0; c < n; c++) {
+        int32_t sum = 0, top = 0;
+        float f;
+        for (a = from[0]; a < to[0]; a++)
+          for (b = from[1]; b < to[1]; b++) {
+            const uint8_t *p =
+                x + (((size_t)a * (size_t)xd[1] + (size_t)b) * (size_t)xd[2] + (size_t)from[2]) * n + c;
+            for (d = from[2]; d < to[2]; d++, p += n) {
+              sum += *p - in->zero;
+              if (*p > top) top = *p;
+            }
+          }
+        f = (float)sum * scale;
+        f = f + (float)out->zero;
+        y[c] = l->p[0] ? (uint8_t)top : rppg_nn__stored(f, 0.0f);
+      }
+    }
+}
+
 /* ---- elementwise ----------------------------------------------------------------------------- */
 
 static const char *rppg_nn__check_affine(const rppg_nn_layer *l, rppg_nn__need *need)
@@ -2327,7 +3133,7 @@ static float *rppg_nn__copy(const rppg_nn_layer *l)
 {
   const float *x = rppg_nn__data(l->in[0]);
   float *y = rppg_nn__data(l->out[0]);
-  if (x != y) memcpy(y, x, l->in[0]->n * sizeof *y);
+  if (x != y) memcpy(y, x, l->in[0]->n * rppg_nn__bytes_of(l->in[0]->type));
   return y;
 }
 
@@ -2340,7 +3146,7 @@ static void rppg_nn__run_act(const rppg_nn_model *m, const rppg_nn_layer *l)
 static const char *rppg_nn__check_reshape(const rppg_nn_layer *l, rppg_nn__need *need)
 {
   (void)need;
-  if (!rppg_nn__f32(l->in[0]) || !rppg_nn__f32(l->out[0])) return "type";
+  if (!rppg_nn__alike(l->in[0], l->out[0])) return "type";
   return l->in[0]->n == l->out[0]->n ? NULL : "output size";
 }
 
@@ -2368,8 +3174,10 @@ static void rppg_nn__run_softmax(const rppg_nn_model *m, const rppg_nn_layer *l)
 static const char *rppg_nn__check_binary(const rppg_nn_layer *l, rppg_nn__need *need)
 {
   const rppg_nn_tensor *y = l->in[1] ? l->in[1] : l->w[0];
-  const char *wrong = rppg_nn__check_like(l, need);
+  const char *wrong;
   int i;
+  if (l->in[0]->type == RPPG_NN_U7) return rppg_nn__check_add8(l);
+  wrong = rppg_nn__check_like(l, need);
   if (wrong) return wrong;
   if (!rppg_nn__within(l, 0, 1, 0, 5)) return "operation";
   if (y == NULL || (l->in[1] && l->w[0])) return "operand";
@@ -2390,6 +3198,7 @@ static void rppg_nn__run_binary(const rppg_nn_model *m, const rppg_nn_layer *l)
   size_t step[4], run = 1;
   int32_t t, h, w;
   int i;
+  if (l->in[0]->type == RPPG_NN_U7) { rppg_nn__run_add8(l); return; }
   for (i = 3; i >= 0; i--) {
     step[i] = other->d[i] == 1 ? 0 : run;
     run *= (size_t)other->d[i];
@@ -2412,8 +3221,11 @@ static const char *rppg_nn__check_pool(const rppg_nn_layer *l, rppg_nn__need *ne
   const rppg_nn_tensor *x = l->in[0], *y = l->out[0];
   int i;
   (void)need;
-  if (!rppg_nn__f32(x) || !rppg_nn__f32(y)) return "type";
   if (!rppg_nn__within(l, 0, 1, 0, 1)) return "operation";
+  if (x->type == RPPG_NN_U7 || y->type == RPPG_NN_U7) {
+    const char *wrong = rppg_nn__check_pool8(l);
+    if (wrong) return wrong;
+  }
   if (x->d[3] != y->d[3]) return "channels";
   if (l->p[1] == 0) { /* adaptive */
     if (!rppg_nn__within(l, 1, 10, 0, 0)) return "kernel";
@@ -2452,6 +3264,10 @@ static void rppg_nn__run_pool(const rppg_nn_model *m, const rppg_nn_layer *l)
   const float *x = rppg_nn__data(l->in[0]), *tap[TAPS];
   float *y = rppg_nn__data(l->out[0]), real[3], count[3];
   int32_t i[3], from[3], to[3], a, b, d;
+  if (l->in[0]->type == RPPG_NN_U7) {
+    rppg_nn__run_pool8(l);
+    return;
+  }
 #define RPPG__CELL(axis)                                                                     \
   for (i[axis] = 0; i[axis] < yd[axis]; i[axis]++)                                           \
     if (count[axis] = (float)rppg_nn__cell(l, axis, i[axis], &from[axis], &to[axis]),        \
@@ -2543,9 +3359,8 @@ static const char *rppg_nn__check_concat(const rppg_nn_layer *l, rppg_nn__need *
   int i, k;
   (void)need;
   if (!rppg_nn__within(l, 0, 1, 0, 3)) return "axis";
-  if (!rppg_nn__f32(l->out[0])) return "type";
   for (i = 0; i < 4 && l->in[i]; i++) {
-    if (!rppg_nn__f32(l->in[i])) return "type";
+    if (!rppg_nn__alike(l->in[i], l->out[0])) return "type";
     for (k = 0; k < 4; k++)
       if (k != l->p[0] && l->in[i]->d[k] != l->out[0]->d[k]) return "output size";
     sum += l->in[i]->d[l->p[0]];
@@ -2558,8 +3373,8 @@ static void rppg_nn__run_concat(const rppg_nn_model *m, const rppg_nn_layer *l)
 {
   const int32_t *d = l->out[0]->d;
   const int axis = (int)l->p[0];
-  float *y = rppg_nn__data(l->out[0]);
-  size_t outer = 1, inner = 1, o;
+  uint8_t *y = (uint8_t *)l->out[0]->data;
+  size_t outer = 1, inner = rppg_nn__bytes_of(l->out[0]->type), o;
   int i;
   (void)m;
   for (i = 0; i < axis; i++) outer *= (size_t)d[i];
@@ -2567,7 +3382,7 @@ static void rppg_nn__run_concat(const rppg_nn_model *m, const rppg_nn_layer *l)
   for (o = 0; o < outer; o++)
     for (i = 0; i < 4 && l->in[i]; i++) {
       const size_t n = (size_t)l->in[i]->d[axis] * inner;
-      memcpy(y, rppg_nn__data(l->in[i]) + o * n, n * sizeof *y);
+      memcpy(y, (const uint8_t *)l->in[i]->data + o * n, n);
       y += n;
     }
 }
@@ -3662,7 +4477,16 @@ static const rppg_nn__op *rppg_nn__find(int op)
     { "fft", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_fft, rppg_nn__prepare_fft, rppg_nn__run_fft },
     { "cumsum", 1, 1, 1, 0, 0, 1, 0, rppg_nn__check_cumsum, NULL, rppg_nn__run_cumsum },
   };
+  static const rppg_nn__op table8[] = { /* from RPPG_NN_QUANT on */
+    { "quant", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_quant, NULL, rppg_nn__run_quant },
+    { "dequant", 1, 1, 1, 0, 0, 0, 0, rppg_nn__check_dequant, NULL, rppg_nn__run_dequant },
+    { "conv_s8", 1, 2, 1, 1, 3, 2, 1, rppg_nn__check_conv8, rppg_nn__prepare_conv8,
+      rppg_nn__run_conv8 },
+    { "lookup", 1, 1, 1, 1, 1, 1, 0, rppg_nn__check_lookup, NULL, rppg_nn__run_lookup },
+  };
   const int n = (int)(sizeof table / sizeof *table);
+  const int n8 = (int)(sizeof table8 / sizeof *table8);
+  if (op >= RPPG_NN_QUANT && op - RPPG_NN_QUANT < n8) return &table8[op - RPPG_NN_QUANT];
   return &table[op > 0 && op < n && table[op].run ? op : 0];
 }
 
@@ -3675,7 +4499,8 @@ static const char *rppg_nn__check_unused(const rppg_nn_layer *l)
     { 1, 0, 0 } /* reduce */, { 1, 0, 0 }, { 8, 0, 0 } /* slice */, { 4, 0, 0 }, { 0, 0, 0 },
     { 1, 0, 0 } /* resize */, { 2, 0, 1 }, { 1, 1, 0 } /* diff */, { 0, 0, 1 }, { 0, 1, 0 },
     { 0, 1, 1 } /* matmul */, { 5, 1, 0 }, { 7, 0, 1 } /* scan */, { 0, 1, 0 }, { 7, 0, 0 },
-    { 1, 0, 0 } /* causal */, { 0, 2, 1 }, { 1, 1, 0 } /* nmf */, { 1, 1, 0 }, { 1, 0, 0 }
+    { 1, 0, 0 } /* causal */, { 0, 2, 1 }, { 1, 1, 0 } /* nmf */, { 1, 1, 0 }, { 1, 0, 0 },
+    { 0, 0, 0 }, { 0, 0, 0 }, { 0, 0, 0 } /* quant */, { 0, 0, 0 }, { 13, 0, 0 } /* conv_s8 */
   };
   int i;
   if (l->flags & ~(uint32_t)used[l->op].flags) return "flags";
@@ -3696,7 +4521,6 @@ enum {
   RPPG_NN__HEADER = 64, RPPG_NN__TENSOR = 48, RPPG_NN__LAYER = 128, /* bytes of records */
   RPPG_NN__MOST = 4096 /* tensors, layers */
 };
-#define RPPG_NN__ELEMENTS ((uint32_t)1 << 28)
 #define RPPG_NN__ABSENT UINT32_C(0xffffffff)
 
 /* A blob whose header is right. */

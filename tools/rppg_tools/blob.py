@@ -21,7 +21,8 @@ BLOCK = 16  # output channels that lie together in packed weights
 OPS = {"conv": 1, "depthwise": 2, "upconv": 3, "affine": 4, "norm": 5, "pool": 6, "act": 7, "softmax": 8, "binary": 9,
        "reduce": 10, "concat": 11, "slice": 12, "permute": 13, "reshape": 14, "resize": 15, "shift": 16, "diff": 17,
        "standard": 18, "mask": 19, "matmul": 20, "attention": 21, "scan": 22, "codebook": 23, "step": 24, "causal": 25,
-       "ema": 26, "nmf": 27, "fft": 28, "cumsum": 29}
+       "ema": 26, "nmf": 27, "fft": 28, "cumsum": 29, "quant": 32, "dequant": 33,
+       "conv_s8": 34, "lookup": 35}
 ACTS = ("linear", "relu", "relu6", "elu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid", "softplus", "exp", "sqrt",
         "abs", "neg", "square", "sin", "cos")
 KINDS = ("weight", "activation", "state", "input", "output")
@@ -31,7 +32,7 @@ BINARY = ("add", "sub", "mul", "div", "min", "max")
 REDUCE = ("sum", "mean", "max", "min")
 # Inputs in whose place the output may lie, by op: bit i for input i.
 SHARE = {"conv": 2, "affine": 1, "act": 1, "softmax": 1, "binary": 3, "reshape": 1, "norm": 1, "standard": 1, "mask": 1,
-         "codebook": 1, "cumsum": 1}
+         "codebook": 1, "cumsum": 1, "conv_s8": 2, "lookup": 1}
 ACTIVATED = {"conv", "depthwise", "upconv", "affine", "norm", "pool", "act", "binary", "reduce", "resize", "matmul",
              "causal", "ema"}  # ops that have an activation
 NORMS = ("layer", "group", "rms")
@@ -79,6 +80,16 @@ class Layer:
 
 def triple(v):
     return (v, v, v) if np.isscalar(v) else tuple(int(i) for i in v)
+
+
+def windows(x, w, stride, pad, dilation, groups, out):
+    """Weights with all kernel axes; kernel, stride, padding, dilation as parameters; the output's T, H, W."""
+    w = w.reshape(w.shape[:2] + (1,) * (5 - w.ndim) + w.shape[2:])
+    k, stride, pad, dilation = w.shape[2:], triple(stride), triple(pad), triple(dilation)
+    out = tuple(out or ((x.shape[i] + 2 * pad[i] - dilation[i] * (k[i] - 1) - 1) // stride[i] + 1 for i in range(3)))
+    if x.shape[3] != w.shape[1] * groups or w.shape[0] % groups:
+        raise BlobError(f"convolution of {x.shape[3]} channels by weights of {w.shape} in {groups} groups")
+    return w, (*k, *stride, *pad, *dilation), out
 
 
 def up64(n):
@@ -132,19 +143,14 @@ class Graph:
     def conv(self, x, w, b=None, stride=1, pad=0, dilation=1, groups=1, act="linear", out=None):
         """w [Co][Ci/groups][kt][kh][kw], or with fewer kernel axes: the missing ones come first. pad is before and
         after; out, the sizes (T, H, W) of the output, allows for less or more behind."""
-        w = np.asarray(w, np.float32)
-        w = w.reshape(w.shape[:2] + (1,) * (5 - w.ndim) + w.shape[2:])
-        k, stride, pad, dilation = w.shape[2:], triple(stride), triple(pad), triple(dilation)
-        out = tuple(out or ((x.shape[i] + 2 * pad[i] - dilation[i] * (k[i] - 1) - 1) // stride[i] + 1 for i in range(3)))
-        if x.shape[3] != w.shape[1] * groups or w.shape[0] % groups:
-            raise BlobError(f"convolution of {x.shape[3]} channels by weights of {w.shape} in {groups} groups")
+        w, geometry, out = windows(x, np.asarray(w, np.float32), stride, pad, dilation, groups, out)
         bias = [] if b is None else [self.weight(b)]
         if groups == x.shape[3] == w.shape[0] and groups > 1:
             packed = np.moveaxis(w[:, 0], 0, -1)
             return self.add("depthwise", [x], out + (groups,), [self.weight(packed)] + bias,
-                            (*k, *stride, *pad, *dilation), act=act)
+                            geometry, act=act)
         weight = Tensor((1, 1, 1, 1), "weight", data=w)  # packed when written
-        return self.add("conv", [x], out + (w.shape[0],), [weight] + bias, (*k, *stride, *pad, *dilation, groups), act=act)
+        return self.add("conv", [x], out + (w.shape[0],), [weight] + bias, (*geometry, groups), act=act)
 
     def dense(self, x, w, b=None, act="linear"):
         """w [Co][Ci], over the last axis."""
@@ -339,6 +345,37 @@ class Graph:
             still = self.resize(still, (1, *moving.shape[1:3]))
         return self.binary("add", self.conv(moving, beta * np.asarray(w_moving), beta * np.asarray(b_moving)), still)
 
+    # ---- 8 bits ----
+
+    def add8(self, op, ins, shape, scale, zero, **more):
+        """A layer whose output is u7, of that scale and zero point."""
+        out = self.add(op, ins, shape, **more)
+        out.type, out.scale, out.zero = "u7", float(np.float32(scale)), int(zero)
+        return out
+
+    def quant(self, x, scale, zero):
+        return self.add8("quant", [x], x.shape, scale, zero)
+
+    def dequant(self, x):
+        return self.add("dequant", [x], x.shape)
+
+    def lookup(self, x, f, scale, zero):
+        """f, over NumPy arrays, of u7, as a table."""
+        values = f((np.arange(128) - x.zero) * float(np.float32(x.scale)))
+        table = np.clip(np.rint(values.astype(np.float32) / np.float32(scale) + np.float32(zero)), 0, 127)
+        return self.add8("lookup", [x], x.shape, scale, zero, weights=[Tensor((1, 1, 1, 128), "weight", "s8", table)])
+
+    def conv_s8(self, x, w, w_scale, b=None, stride=1, pad=0, dilation=1, groups=1, act="linear", out=None, residual=None,
+                scale=None, zero=0):
+        """Integers w [Co][Ci/groups][kt][kh][kw] from -127 to 127, times w_scale [Co]; x u7. scale, zero: of a u7 output;
+        without them it is f32."""
+        w, geometry, out = windows(x, np.asarray(w), stride, pad, dilation, groups, out)
+        weights = [Tensor((1, 1, 1, 1), "weight", "s8", w), None if b is None else self.weight(b), self.weight(w_scale)]
+        ins, shape, p = [x] + ([] if residual is None else [residual]), out + (w.shape[0],), (*geometry, groups)
+        if scale is None:
+            return self.add("conv_s8", ins, shape, weights, p, act=act)
+        return self.add8("conv_s8", ins, shape, scale, zero, weights=weights, p=p, act=act)
+
     # ---- making it smaller ----
 
     def users(self, tensor):
@@ -435,7 +472,8 @@ class Graph:
             number(t)
         records = b""
         for layer in self.layers:
-            packed = pack_conv(layer, weights) if layer.op in PACKED else layer.weights
+            packed = (pack_conv(layer, weights) if layer.op in PACKED else
+                      pack_conv_s8(layer) if layer.op == "conv_s8" else layer.weights)
             ids = [[number(t) for t in part] + [ABSENT] * (n - len(part)) for part, n in
                    ((layer.ins, 4), (layer.out, 2), (packed, 4))]
             records += struct.pack("<HHI10I16i4f", OPS[layer.op], ACTS.index(layer.act), layer.flags, *ids[0], *ids[1], *ids[2],
@@ -535,3 +573,93 @@ def pack_conv(layer, kind):
     packed = Tensor((1, 1, 1, full.size), "weight", kind, full.reshape(1, 1, 1, -1))
     bias = layer.weights[1:2] or ([None] if scale else [])
     return [packed, *bias, *scale]
+
+
+def pack_conv_s8(layer):
+    """Weight tensors of 8 bits as the header wants them: [groups][blocks][runs][quads][16][4]."""
+    w, groups = layer.weights[0].data, layer.p[12]
+    co, ci, kt, kh, kw = w.shape
+    each, blocks = co // groups, -(-(co // groups) // BLOCK)
+    full = np.zeros((groups, blocks * BLOCK, ci, kt, kh, kw), np.int8)
+    full[:, :each] = w.reshape(groups, each, ci, kt, kh, kw)
+    runs, run = (kt * kh, kw * ci) if layer.p[11] == 1 else (kt * kh * kw, ci)
+    full = full.transpose(0, 1, 3, 4, 5, 2).reshape(groups, blocks, BLOCK, runs, run)
+    full = np.pad(full, [(0, 0)] * 4 + [(0, -run % 4)]).reshape(groups, blocks, BLOCK, runs, -1, 4).transpose(0, 1, 3, 4, 2, 5)
+    return [Tensor((1, 1, 1, full.size), "weight", "s8", np.ascontiguousarray(full)), *layer.weights[1:]]
+
+
+# ---- reading ----
+
+def read(blob):
+    """The graph of a blob: bytes, or a path. Weights of convolutions come back as floats in PyTorch's layout, those of
+    8-bit ones as integers; what pack() fused and ordered stays so."""
+    blob = blob if isinstance(blob, bytes) else pathlib.Path(blob).read_bytes()
+    if blob[:8] != MAGIC or len(blob) < 64:
+        raise BlobError("not a model of rppg")
+    n_tensors, at, n_layers, layers_at, chunk_size, chunks_at, _, weights_at = struct.unpack_from("<8I", blob, 24)
+    g, tensors, begins = Graph(), [], []
+    for i in range(n_tensors):
+        kind, kind_of_number, _, *shape, offset, size, begin, scale, zero = struct.unpack_from("<BBH7IfiII", blob, at + 48 * i)[:12]
+        t = Tensor(tuple(shape), KINDS[kind], list(TYPES)[kind_of_number], None, None, offset, scale, zero)
+        if t.kind == "weight":
+            t.data = np.frombuffer(blob, {"f32": "<f4", "f16": "<f2", "s8": "i1"}[t.type], t.size, weights_at + offset)
+            t.data = t.data.reshape(t.shape)
+        tensors.append(t)
+        begins.append(begin)
+    for t, begin in zip(tensors, begins):
+        t.begins = tensors[begin - 1] if begin else None
+    g.inputs = sorted((t for t in tensors if t.kind == "input"), key=lambda t: t.offset)
+    g.outputs = sorted((t for t in tensors if t.kind == "output"), key=lambda t: t.offset)
+    g.states = [t for t in tensors if t.kind == "state"]
+    ops = {number: name for name, number in OPS.items()}
+    for i in range(n_layers):
+        op, act, flags, *ids = struct.unpack_from("<HHI10I", blob, layers_at + 128 * i)
+        p = struct.unpack_from("<16i4f", blob, layers_at + 128 * i + 48)
+        ids = [None if k == ABSENT else tensors[k] for k in ids]
+        ins, out, weights = ids[:4], ids[4:6], ids[6:]
+        for part in (ins, out, weights):
+            while part and part[-1] is None:
+                part.pop()
+        layer = Layer(ops[op], ins, out, weights, list(p[:16]), list(p[16:]), ACTS[act], flags)
+        if layer.op in PACKED:
+            unpack_conv(layer)
+        elif layer.op == "conv_s8":
+            unpack_conv_s8(layer)
+        g.layers.append(layer)
+    at, end = chunks_at, chunks_at + chunk_size
+    while end - at >= 8:
+        tag, size = blob[at:at + 4], struct.unpack_from("<I", blob, at + 4)[0]
+        text, at = blob[at + 8:at + 8 + size], at + 8 + size + -size % 4
+        if tag == b"SPEC":
+            words = [struct.unpack_from("<f" if k in SPEC_FLOATS else "<I", text, 4 * i)[0] for i, k in enumerate(SPEC)]
+            g.spec = dict(zip(SPEC, words)) if any(words) else {}
+        elif tag == b"CAMR":
+            g.camera = text.decode()
+        elif tag == b"NOTE":
+            g.note = text.decode()
+        elif tag == b"BPMS":
+            g.classes = np.frombuffer(text, "<f4")
+        elif tag == b"NAME":
+            for layer, name in zip(g.layers, text.split(b"\0")):
+                layer.name = name.decode()
+    return g
+
+
+def unpack_conv(layer):
+    (kt, kh, kw), groups = layer.p[:3], layer.p[12]
+    ci, co = layer.ins[0].shape[3] // groups, layer.out[0].shape[3]
+    w = layer.weights[0].data.reshape(groups, -1, kt, kh, kw, ci, BLOCK).transpose(0, 1, 6, 5, 2, 3, 4)
+    w = w.reshape(groups, -1, ci, kt, kh, kw)[:, :co // groups].reshape(co, ci, kt, kh, kw).astype(np.float32)
+    if layer.weights[0].type == "s8":
+        w = w * layer.weights[2].data.reshape(-1, 1, 1, 1, 1)
+    layer.weights = [Tensor((1, 1, 1, 1), "weight", data=w), *(b for b in layer.weights[1:2] if b is not None)]
+
+
+def unpack_conv_s8(layer):
+    (kt, kh, kw), groups = layer.p[:3], layer.p[12]
+    ci, co = layer.ins[0].shape[3] // groups, layer.out[0].shape[3]
+    runs, run = (kt * kh, kw * ci) if layer.p[11] == 1 else (kt * kh * kw, ci)
+    w = layer.weights[0].data.reshape(groups, -1, runs, -(-run // 4), BLOCK, 4).transpose(0, 1, 4, 2, 3, 5)
+    w = w.reshape(groups, w.shape[1] * BLOCK, runs, -1)[:, :co // groups, :, :run]
+    w = w.reshape(co, kt, kh, kw, ci).transpose(0, 4, 1, 2, 3)
+    layer.weights = [Tensor((1, 1, 1, 1), "weight", "s8", w), *layer.weights[1:]]

@@ -1,0 +1,218 @@
+"""Graphs of 32-bit floats to graphs of true 8 bits, after training: activations u7 with a scale and zero point from
+calibration data, weights s8 per output channel. What has no form of 8 bits stays f32.
+
+    small, report = quantize(graph, [(x0,), (x1,), ...], method="mse")
+    small.write("model8.rppg")
+"""
+import copy
+
+import numpy as np
+
+from . import blob, nn
+
+METHODS = ("max", "percentile", "mse")
+TABLES = {"tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
+          "relu6": lambda x: np.clip(x, 0, 6), "silu": lambda x: x / (1 + np.exp(-x)), "softplus": lambda x: np.logaddexp(0, x)}
+
+
+def values(graph, tensors, data, most=14):
+    """What the C code computes for these tensors of a graph, on every sample: {tensor: array}. A few at a time, as
+    outputs of copies of the graph."""
+    found = {}
+    for i in range(0, len(tensors), most):
+        part = tensors[i:i + most]
+        both = copy.deepcopy((graph, part))
+        g, shown = both
+        n = len(g.outputs)
+        for t in shown:
+            if t.type == "u7":
+                t = g.dequant(t)
+            t.kind, t.offset = "output", len(g.outputs)
+            g.outputs.append(t)
+        model = nn.Model(g.pack())
+        runs = []
+        for x in data:
+            model.reset()
+            y = model(*x)
+            runs.append((y if isinstance(y, list) else [y])[n:])
+        found.update({t: np.stack([run[k] for run in runs]) for k, t in enumerate(part)})
+    return found
+
+
+def span(lo, hi):
+    """Scale and zero point of u7 for numbers of lo..hi; zero is always among them, exactly."""
+    lo, hi = min(float(lo), 0.0), max(float(hi), 0.0)
+    scale = float(np.float32((hi - lo) / 127 or 1.0))
+    return scale, int(np.clip(np.rint(-lo / scale), 0, 127))
+
+
+def choose(x, method):
+    """The span of samples x that loses least: all of them, all but one in a thousand, or the least squares."""
+    x = np.asarray(x, np.float64).ravel()
+    if x.size > 1 << 18:
+        x = x[::-(-x.size >> 18)]
+    lo, hi = x.min(), x.max()
+    if method == "max":
+        return lo, hi
+    if method == "percentile":
+        return np.percentile(x, 0.05), np.percentile(x, 99.95)
+
+    def loss(part):
+        scale, zero = span(lo * part, hi * part)
+        return np.mean((x - (np.clip(np.rint(x / scale) + zero, 0, 127) - zero) * scale) ** 2)
+    best = min(np.linspace(1, 0.3, 36), key=loss)
+    return lo * best, hi * best
+
+
+def capable(layer):
+    """Whether the layer has a form of 8 bits."""
+    if any(t.kind == "state" for t in (*layer.ins, *layer.out)):
+        return False
+    if layer.op == "conv":
+        products = layer.weights[0].data[0].size + 3 * int(np.prod(layer.p[:3]))
+        return products < 133000 and (layer.act in ("linear", "relu") or layer.act in TABLES)
+    if layer.op == "act":
+        return layer.act in TABLES
+    if layer.op == "binary":
+        return layer.p[0] == 0 and len(layer.ins) == 2 and layer.ins[0].shape == layer.ins[1].shape and layer.act == "linear"
+    if layer.op == "pool":
+        return layer.act == "linear"
+    return layer.op in ("concat", "reshape")
+
+
+def plan(graph, keep):
+    """The layers to make 8 bits: convolutions, and what lies between them. keep: names or numbers that stay f32."""
+    chosen = {i for i, l in enumerate(graph.layers) if capable(l) and i not in keep and not (l.name and l.name in keep)}
+    made = {t: i for i, l in enumerate(graph.layers) for t in l.out}
+    while True:
+        read = {t for i in chosen for t in graph.layers[i].ins}
+        wrong = {i for i in chosen if graph.layers[i].op != "conv" and (
+            graph.layers[i].out[0] not in read or graph.layers[i].out[0].kind == "output"
+            or any(made.get(t) not in chosen for t in graph.layers[i].ins))}
+        if not wrong:
+            return chosen
+        chosen -= wrong
+
+
+def quantize(graph, data, method="mse", keep=()):
+    """A new graph of 8 bits where that is possible, and a report: for each tensor of 8 bits its name, span and the ratio
+    of signal to error in dB; data: tuples of inputs, as representative as can be had."""
+    if method not in METHODS:
+        raise blob.BlobError(f"method {method}: one of {', '.join(METHODS)}")
+    graph = copy.deepcopy(graph)
+    graph.fuse()
+    chosen = plan(graph, set(keep))
+    layers = [graph.layers[i] for i in sorted(chosen)]
+    read = {t for l in layers for t in l.ins}
+    small = list({t: None for l in layers for t in (*l.ins, *l.out) if t in read})  # u7, in order
+    inputs = [t for t in small if t.kind == "input"]
+    before = {}  # of convolutions with a table: what the table is of
+    for l in layers:
+        if l.op == "conv" and l.act in TABLES and l.out[0] in read and l.out[0].kind != "output":
+            before[l.out[0]] = blob.Tensor(l.out[0].shape)
+    whole = copy.deepcopy(graph)
+    seen = values(graph, [t for t in small if t.kind == "activation"], data)
+    seen.update({t: np.stack([np.asarray(x[t.offset], np.float32).reshape(t.shape) for x in data]) for t in inputs})
+    sums = {}
+    if before:  # the same graph with those activations as layers of their own
+        split, kept = copy.deepcopy((graph, list(before)))
+        rows = []
+        for l in split.layers:
+            rows.append(l)
+            if l.out[0] in kept:
+                t = blob.Tensor(l.out[0].shape)
+                rows.append(blob.Layer("act", [t], l.out, act=l.act))
+                l.out, l.act = [t], "linear"
+                sums[kept.index(rows[-1].out[0])] = t
+        split.layers = rows
+        split.fuse = lambda: None
+        found = values(split, list(sums.values()), data)
+        seen.update({before[out]: found[sums[k]] for k, out in enumerate(before)})
+    same = {t: t for t in small}  # tensors that must share their scale: the first of each set
+
+    def root(t):
+        while same[t] is not t:
+            t = same[t]
+        return t
+    for l in layers:
+        if l.op in ("concat", "reshape") or (l.op == "pool" and l.p[0] == 1):
+            for t in l.ins:
+                same[root(t)] = root(l.out[0])
+    spans = {}
+    for t in small:
+        lo, hi = choose(seen[t], method)
+        a, b = spans.get(root(t), (0.0, 0.0))
+        spans[root(t)] = (min(a, lo), max(b, hi))
+    numbers = {t: span(*spans[root(t)]) for t in small}
+    numbers.update({t: span(*choose(seen[t], method)) for t in before.values()})
+
+    new = blob.Graph()
+    new.inputs, new.states, new.outputs = graph.inputs, graph.states, graph.outputs
+    new.spec, new.camera, new.note, new.classes = graph.spec, graph.camera, graph.note, graph.classes
+    eight, floats = {}, {t for t in (*graph.inputs, *graph.states)}
+
+    def as8(t):
+        if t not in eight:
+            eight[t] = new.quant(t, *numbers[t])
+        return eight[t]
+
+    def as32(t):
+        if t not in floats:
+            t.kind = "activation"
+            new.layers.append(blob.Layer("dequant", [eight[t]], [t]))
+            floats.add(t)
+        return t
+    for i, l in enumerate(graph.layers):
+        if i not in chosen:
+            l.ins = [as32(t) for t in l.ins]
+            new.layers.append(l)
+            floats.update(l.out)
+            continue
+        out = l.out[0]
+        if l.op != "conv" or (out in read and out.kind != "output"):
+            eight[out] = blob.Tensor(out.shape, type="u7", scale=numbers[out][0], zero=numbers[out][1])
+        if l.op == "act":
+            scale, zero = numbers[out]
+            eight[out] = new.lookup(as8(l.ins[0]), TABLES[l.act], scale, zero)
+        elif l.op != "conv":
+            new.layers.append(blob.Layer(l.op, [as8(t) for t in l.ins], [eight[out]], l.weights, l.p, l.f, l.act, l.flags, l.name))
+        else:
+            w = l.weights[0].data
+            step = np.abs(w).reshape(len(w), -1).max(axis=1) / 127
+            step[step == 0] = 1
+            step = step.astype(np.float32)
+            integers = np.clip(np.rint(w / step.reshape(-1, 1, 1, 1, 1)), -127, 127)
+            weights = [blob.Tensor((1, 1, 1, 1), "weight", "s8", integers), l.weights[1] if len(l.weights) > 1 else None,
+                       blob.Graph.weight(step)]
+            to, act = eight.get(out, out), l.act
+            if out in before:
+                to, act = blob.Tensor(out.shape, type="u7", scale=numbers[before[out]][0], zero=numbers[before[out]][1]), "linear"
+            new.layers.append(blob.Layer("conv_s8", [as8(t) for t in l.ins], [to], weights, l.p, l.f, act, 0, l.name))
+            if out in before:
+                eight[out] = new.lookup(to, TABLES[l.act], *numbers[out])
+            elif to is out:
+                floats.add(out)
+    return new, compare(whole, new, graph, [t for t in small if t in eight], eight, numbers, seen, data)
+
+
+def compare(whole, new, graph, small, eight, numbers, seen, data):
+    """What each tensor of 8 bits, and each output, lost: (name, scale, zero point, dB)."""
+    got = values(new, [eight[t] for t in small], data)
+    names = {l.out[0]: l.name or f"{i} {l.op}" for i, l in enumerate(graph.layers)}
+
+    def ratio(a, b):
+        return float(10 * np.log10(max(np.mean(np.square(a, dtype=np.float64)), 1e-30) / max(np.mean(np.square(a - b, dtype=np.float64)), 1e-30)))
+    rows = [(names.get(t, f"input {t.offset}"), *numbers[t], ratio(seen[t], got[eight[t]])) for t in small]
+    for k, (a, b) in enumerate(zip(*(outputs(g, data) for g in (whole, new)))):
+        rows.append((f"output {k}", 0.0, 0, ratio(a, b)))
+    return rows
+
+
+def outputs(graph, data):
+    model = nn.Model(copy.deepcopy(graph).pack())
+    runs = []
+    for x in data:
+        model.reset()
+        y = model(*x)
+        runs.append(y if isinstance(y, list) else [y])
+    return [np.stack(y) for y in zip(*runs)]
