@@ -1974,7 +1974,7 @@ RPPG__SUB(void, rppg__bits_of)(const uint8_t *p, ptrdiff_t stride, int rows, int
   for (r = 0; r < rows; r += most) {
     const int end = rows - r < most ? rows : r + most;
     t[0] = t[1] = zero;
-    for (s = r; s < end; s += group) {
+    for (s = r; s < r + most && s < end; s += group) { /* once if group == most */
       half = zero;
       RPPG__UNROLL
       for (i = 0; i < group; i++) {
@@ -2045,8 +2045,9 @@ RPPG__FN(void, rppg__bits)(const uint8_t *row, ptrdiff_t stride, int rows, int b
       m = rest;
     }
     p = row + at;
-    if (period == 2) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, 0, m, 1, 2, 2, sum);
-    else if (period == 3) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, 0, m, 1, 8, 8, sum);
+    if (n == 1 && to - at <= W) RPPG__CALL(rppg__bits_of)(p, stride, rows, 1, 1, m, 1, 8, 8, sum);
+    else if (period == 2) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, 0, m, 1, 2, 2, sum);
+    else if (period == 3) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, 0, m, 1, 8, 2, sum);
     else if (to - at <= 2 * W) RPPG__CALL(rppg__bits_of)(p, stride, rows, 2, 1, m, 2, 15, 5, sum);
     else RPPG__CALL(rppg__bits_of)(p, stride, rows, 5, 1, m, 2, 15, 5, sum);
   }
