@@ -2013,12 +2013,12 @@ RPPG__SUB(void, rppg__bits_of)(const uint8_t *p, ptrdiff_t stride, int rows, int
 }
 
 /* The same for bytes begin .. end - 1 of `rows` <= 64 rows, end - begin <= CHUNK; `width` as above.
-   mask[i] is for byte begin + i and has a period, over 5 vectors + 8. By the period:
+   mask[i] is for byte begin + i and has a period, over 5 * W + 8 bytes. By the period:
    2  RGB565: masks are everywhere, 31 at most, so that 2 rows of 4 vectors fit a byte
-   3  RAW12: 3 vectors do not meet, and 17 rows of 15 fit
+   3  RAW12: every third byte, 15 at most, so that 8 rows of 4 vectors fit a byte
    5  RAW10 (n = 2): 5 vectors do not meet, and 17 rows of 15 fit
-   Always so many vectors: a group costs little more than one. They begin where memory is aligned,
-   if the row begins before that: loads across cache lines would cost more than all the rest. */
+   Always so many vectors, but few at the end: alone they would cost as much as a group each. They
+   begin where memory is aligned, if that is in the row: loads across cache lines cost twice. */
 RPPG__FN(void, rppg__bits)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end,
                            int width, const uint8_t *mask, int period, int n,
                            uint32_t total[2][2])
@@ -2031,11 +2031,10 @@ RPPG__FN(void, rppg__bits)(const uint8_t *row, ptrdiff_t stride, int rows, int b
   uint8_t rest[5 * W];
   int x, r, k, i;
   sum[0] = sum[1] = sum[2] = sum[3] = rppg__vu_zero();
-  for (x = over < begin ? begin - over : begin; x < end && width >= group; x += group) {
+  for (x = over <= begin ? begin - over : begin; x < end && width >= group; x += group) {
     const int from = rppg__max(x, begin), to = rppg__min(x + group, end);
     const int phase = (from - begin) % period;
-    const uint8_t *m = mask + phase;
-    const uint8_t *p;
+    const uint8_t *m = mask + phase, *p;
     int at = x;
     while (at + group > width) at -= W; /* must not leave the row, */
     if (at < 0 || at + group < to) at = width - group;
@@ -2548,6 +2547,7 @@ static void rppg__collect_bits(const rppg__kernels *kernels, const uint8_t *row,
   uint32_t total[2][2];
   int i, odd, c;
   if (q->n == 0) return;
+  if (width < 5 * kernels->unit) kernels = &rppg__table[0]; /* no room for a group of long vectors */
   kernels->bits(row, stride, h, x, end, width, v->mask, v->p.bytes, q->n, total);
   for (i = 0; i < q->n; i++)
     for (odd = 0; odd < 2; odd++) /* modulo 2^64, as in all that is taken away again */
@@ -2605,7 +2605,7 @@ static void rppg__plane_sums(const rppg__view *view, const rppg__box *box, int n
         used |= (~(uint64_t)0 << b->x0 / unit) & (~(uint64_t)0 >> (63 - (b->x1 - 1) / unit));
       }
       if (next > RPPG_MAX_SIDE) break;
-      if (view->packing->n) next = rppg__min(next, y + 64); /* to be read again while near */
+      if (view->packing->n) next = rppg__min(next, y + 50); /* to be read again while in L1 */
       if (!going) memset(col, 0, sizeof col);
       for (u = 0; used >> u != 0; u = v) {
         while (!(used >> u & 1)) u++;
