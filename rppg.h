@@ -1458,6 +1458,10 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__vu_set(a)     ((((((a) & 0x7f7f7f7fu) + 0x7f7f7f7fu) | (a)) >> 7 & 0x01010101u) * 255u)
 #endif
 
+#ifndef rppg__vu_merge
+#  define rppg__vu_merge(a,b,m) rppg__vu_or(a, rppg__vu_and(b, m))
+#endif
+
 /* Sixteen bytes from p, or in two lanes from p and p + d, where there is an instruction that picks
    bytes: of each lane of `a` by the numbers in `i`. */
 #if RPPG__PASS == RPPG__AVX512 || RPPG__PASS == RPPG__AVX2
@@ -1957,34 +1961,48 @@ RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int 
         out[i * pixel + r * row + k * channel] = m[(k * w + i) * R + r];
 }
 
-/* Sums of masked bytes at even and at odd places: of `rows` <= 64 rows of `count` vectors. Vectors
-   are added first, then `most` rows of that, which must fit a byte.
+/* Sums of masked bytes at even and at odd places: of `rows` <= 64 rows of `count` vectors. The vectors
+   of a row become one first: where `apart`, no two of them have a mask at the same place. Then rows
+   are added as bytes, `most` of them, in groups of `group`.
    n = 1: sum[0], sum[1]: even and odd bytes, in lanes of 32 bits. n = 2: first as a byte's bits
-   0..1 plus its bits 4..5, where most is 5 at most, then, sum[2] and sum[3], as its bits 0..3. */
-RPPG__SUB(void, rppg__bits_of)(const uint8_t *p, ptrdiff_t stride, int rows, int count,
-                               const uint8_t *mask, int period, int n, int most, rppg__vu *sum)
+   0..1 plus its bits 4..5, each in half a byte for a group of 5, then, sum[2] and sum[3], as its
+   bits 0..3. */
+RPPG__SUB(void, rppg__bits_of)(const uint8_t *p, ptrdiff_t stride, int rows, int count, int apart,
+                               const uint8_t *mask, int n, int most, int group, rppg__vu *sum)
 {
   const rppg__vu zero = rppg__vu_zero(), low = rppg__vu_all(0x0f), two = rppg__vu_all(0x33);
-  rppg__vu t[2], all[2], odd[2];
-  int r, i, j, k;
+  rppg__vu m[5], t[2], half, all[2], odd[2];
+  int r, s, i, j, k;
+  RPPG__UNROLL
+  for (j = 0; j < count; j++) m[j] = rppg__vu_load(mask + j * RPPG__VU);
   all[0] = all[1] = odd[0] = odd[1] = zero;
   for (r = 0; r < rows; r += most) {
+    const int end = rows - r < most ? rows : r + most;
     t[0] = t[1] = zero;
-    RPPG__UNROLL
-    for (i = 0; i < most; i++) {
-      const uint8_t *q = p + (r + i) * stride;
-      rppg__vu x;
-      if (r + i >= rows) break;
-      x = rppg__vu_and(rppg__vu_load(q), rppg__vu_load(mask));
+    for (s = r; s < r + most && s < end; s += group) { /* once if group == most */
+      half = zero;
       RPPG__UNROLL
-      for (j = 1; j < count; j++)
-        x = rppg__vu_add(x, rppg__vu_and(rppg__vu_load(q + j * RPPG__VU),
-                                         rppg__vu_load(mask + j * RPPG__VU % period)));
-      t[0] = rppg__vu_add(t[0], n == 1 ? x : rppg__vu_and(x, two));
-      if (n == 2) t[1] = rppg__vu_add(t[1], rppg__vu_and(x, low));
+      for (i = 0; i < group; i++) {
+        const uint8_t *q = p + (s + i) * stride;
+        rppg__vu x;
+        if (s + i >= end) break;
+        x = rppg__vu_and(rppg__vu_load(q), m[0]);
+        RPPG__UNROLL
+        for (j = 1; j < count; j++) {
+          const rppg__vu y = rppg__vu_load(q + j * RPPG__VU);
+          x = apart ? rppg__vu_merge(x, y, m[j]) : rppg__vu_add(x, rppg__vu_and(y, m[j]));
+        }
+        if (n == 1) t[0] = rppg__vu_add(t[0], x);
+        else {
+          half = rppg__vu_add(half, rppg__vu_and(x, two));
+          t[1] = rppg__vu_add(t[1], rppg__vu_and(x, low));
+        }
+      }
+      if (n == 2) {
+        t[0] = rppg__vu_add(t[0], rppg__vu_and(half, low));
+        t[0] = rppg__vu_add(t[0], rppg__vu_and(rppg__vu_shr(half, 4), low));
+      }
     }
-    if (n == 2)
-      t[0] = rppg__vu_add(rppg__vu_and(t[0], low), rppg__vu_and(rppg__vu_shr(t[0], 4), low));
     RPPG__UNROLL
     for (k = 0; k < n; k++) { /* as in rppg__block */
       all[k] = rppg__vu_add(all[k], t[k]);
@@ -2000,32 +2018,42 @@ RPPG__SUB(void, rppg__bits_of)(const uint8_t *p, ptrdiff_t stride, int rows, int
 }
 
 /* The same for bytes begin .. end - 1 of `rows` <= 64 rows, end - begin <= CHUNK; `width` as above.
-   mask[i] is for byte begin + i and has a period, over 64 + 8 bytes. If n = 1, 2 rows of 4 vectors
-   fit a byte when added; if n = 2 the period is 5, so that 5 vectors do not meet. */
+   mask[i] is for byte begin + i and has a period, over 5 * W + 8 bytes. By the period:
+   2  RGB565: masks are everywhere, 31 at most, so that 2 rows of 4 vectors fit a byte
+   3  RAW12: every third byte, 15 at most, so that 8 rows of 4 vectors fit a byte
+   5  RAW10 (n = 2): 5 vectors do not meet, and 17 rows of 15 fit
+   Always so many vectors, but few at the end: alone they would cost as much as a group each. They
+   begin where memory is aligned, if that is in the row: loads across cache lines cost twice. */
 RPPG__FN(void, rppg__bits)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end,
                            int width, const uint8_t *mask, int period, int n,
                            uint32_t total[2][2])
 {
   enum { W = RPPG__VU };
+  const int group = n == 2 ? 5 * W : 4 * W;
+  const int over = (int)((uintptr_t)(row + begin) & (W - 1)) & ~1; /* even stays even */
   rppg__vu sum[4];
   uint32_t lane[W / 4];
-  uint8_t rest[W];
-  int x, r, k, i, count;
+  uint8_t rest[5 * W];
+  int x, r, k, i;
   sum[0] = sum[1] = sum[2] = sum[3] = rppg__vu_zero();
-  for (x = begin; x < end && width >= W; x += count * W) {
-    const uint8_t *m = mask + (x - begin) % period, *p = row + x;
-    count = end - x >= (3 + n) * W ? 3 + n : 1;
-    if (x + W > end) { /* the last one must not leave the row, nor count what was or is not ours */
-      const int at = x + W <= width ? x : width - W;
+  for (x = over <= begin ? begin - over : begin; x < end && width >= group; x += group) {
+    const int from = rppg__max(x, begin), to = rppg__min(x + group, end);
+    const int phase = (from - begin) % period;
+    const uint8_t *m = mask + phase, *p;
+    int at = x;
+    while (at + group > width) at -= W; /* must not leave the row, */
+    if (at < 0 || at + group < to) at = width - group;
+    if (at != from || at + group != to) { /* nor count what was or is not ours */
       memset(rest, 0, sizeof rest);
-      memcpy(rest + (x - at), m, (size_t)(end - x));
+      memcpy(rest + (from - at), m, (size_t)(to - from));
       m = rest;
-      p = row + at;
     }
-    if (n == 1 && count == 4) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, m, period, 1, 2, sum);
-    else if (n == 1) RPPG__CALL(rppg__bits_of)(p, stride, rows, 1, m, period, 1, 8, sum);
-    else if (count == 5) RPPG__CALL(rppg__bits_of)(p, stride, rows, 5, m, 5, 2, 5, sum);
-    else RPPG__CALL(rppg__bits_of)(p, stride, rows, 1, m, 5, 2, 5, sum);
+    p = row + at;
+    if (n == 1 && to - at <= W) RPPG__CALL(rppg__bits_of)(p, stride, rows, 1, 1, m, 1, 8, 8, sum);
+    else if (period == 2) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, 0, m, 1, 2, 2, sum);
+    else if (period == 3) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, 0, m, 1, 8, 2, sum);
+    else if (to - at <= 2 * W) RPPG__CALL(rppg__bits_of)(p, stride, rows, 2, 1, m, 2, 15, 5, sum);
+    else RPPG__CALL(rppg__bits_of)(p, stride, rows, 5, 1, m, 2, 15, 5, sum);
   }
   for (k = 0; k < 4; k++) {
     const int odd = rppg__big_endian() ? k ^ 1 : k; /* a scalar word's bytes 1 and 3 */
@@ -2033,7 +2061,7 @@ RPPG__FN(void, rppg__bits)(const uint8_t *row, ptrdiff_t stride, int rows, int b
     total[odd >> 1][odd & 1] = 0;
     for (i = 0; i < W / 4; i++) total[odd >> 1][odd & 1] += lane[i];
   }
-  for (; x < end; x++) /* a frame narrower than a vector */
+  for (x = width < group ? begin : end; x < end; x++) /* a frame narrower than such a group */
     for (r = 0; r < rows; r++) {
       const uint32_t b = row[r * stride + x] & mask[(x - begin) % period];
       total[0][(x - begin) & 1] += n == 1 ? b : (b & 3) + (b >> 4 & 3);
@@ -2250,6 +2278,7 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
 #undef rppg__vu_all
 #undef rppg__vu_and
 #undef rppg__vu_or
+#undef rppg__vu_merge
 #undef rppg__vu_set
 #undef rppg__vu_none
 #undef rppg__vu_test
@@ -2422,7 +2451,7 @@ typedef struct rppg__view {
   int row; /* bytes */
   rppg__plane p;
   const rppg__packing *packing; /* and what rppg__bits wants of it; rows of `to` in this order: */
-  uint8_t swap, channel[3], mask[64 + 8];
+  uint8_t swap, channel[3], mask[5 * 64 + 8];
 } rppg__view;
 
 /* Plane k; all planes are to be looked at in turn, with the same v. */
@@ -2451,11 +2480,13 @@ static void rppg__look(const rppg_frame *frame, int k, rppg__view *v)
                                                               : frame->format == RPPG_RAW12 ? 3 : 0];
   v->swap = (uint8_t)swap;
   if (v->packing->n && k == 0) { /* for Bayer, the second of two looks has it already */
-    for (i = 0; i < p->bytes; i++) v->mask[i] = v->packing->mask[i ^ swap];
-    for (; i < (int)sizeof v->mask; i += b) { /* twice as long each time */
-      b = i < (int)sizeof v->mask - i ? i : (int)sizeof v->mask - i;
-      memcpy(v->mask + i, v->mask, (size_t)b);
-    }
+    uint8_t *m = v->mask; /* 30 bytes are whole periods, whichever it is; then twice as long each time */
+    for (i = 0; i < 30; i += p->bytes)
+      for (b = 0; b < p->bytes; b++) m[i + b] = v->packing->mask[b ^ swap];
+    memcpy(m + 30, m, 30);
+    memcpy(m + 60, m, 60);
+    memcpy(m + 120, m, 120);
+    memcpy(m + 240, m, sizeof v->mask - 240);
   }
 }
 
@@ -2521,6 +2552,7 @@ static void rppg__collect_bits(const rppg__kernels *kernels, const uint8_t *row,
   uint32_t total[2][2];
   int i, odd, c;
   if (q->n == 0) return;
+  if (width < 5 * kernels->unit) kernels = &rppg__table[0]; /* no room for a group of long vectors */
   kernels->bits(row, stride, h, x, end, width, v->mask, v->p.bytes, q->n, total);
   for (i = 0; i < q->n; i++)
     for (odd = 0; odd < 2; odd++) /* modulo 2^64, as in all that is taken away again */
@@ -2578,7 +2610,7 @@ static void rppg__plane_sums(const rppg__view *view, const rppg__box *box, int n
         used |= (~(uint64_t)0 << b->x0 / unit) & (~(uint64_t)0 >> (63 - (b->x1 - 1) / unit));
       }
       if (next > RPPG_MAX_SIDE) break;
-      if (view->packing->n) next = rppg__min(next, y + 64); /* to be read again while near */
+      if (view->packing->n) next = rppg__min(next, y + 50); /* to be read again while in L1 */
       if (!going) memset(col, 0, sizeof col);
       for (u = 0; used >> u != 0; u = v) {
         while (!(used >> u & 1)) u++;
