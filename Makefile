@@ -45,21 +45,16 @@ peers: | build
 	@CC="$(CC)" CXX="$(CXX)" CFLAGS="$(CFLAGS)" sh bench/peers.sh
 
 # Each make_X.py prints X.h. GOLDEN= another folder, to compare.
-golden: build/venv
+golden: build/tools-venv
 	mkdir -p $(GOLDEN)
 	set -e; for f in tests/golden/make_*.py; do n=$${f##*/make_}; \
-	  build/venv/bin/python $$f > build/golden.h; mv build/golden.h $(GOLDEN)/$${n%.py}.h; done
+	  build/tools-venv/bin/python $$f > build/golden.h; mv build/golden.h $(GOLDEN)/$${n%.py}.h; done
 
-# Pinned: the vectors are what these very versions compute.
-build/venv: | build
-	$(PYTHON) -m venv $@
-	$@/bin/pip install --quiet --disable-pip-version-check numpy==2.4.6 scipy==1.17.1 torch==2.13.0 || \
-	  { rm -rf $@; exit 1; }
-
-# The tools with their tests; -e: they find the headers above themselves.
+# The tools with all that their tests and the golden vectors need, pinned: the vectors are what these
+# very versions compute. -e: the tools find the headers above themselves.
 build/tools-venv: tools/pyproject.toml | build
 	$(PYTHON) -m venv $@
-	$@/bin/pip install --quiet --disable-pip-version-check -e './tools[test]' || { rm -rf $@; exit 1; }
+	$@/bin/pip install --quiet --disable-pip-version-check -e './tools[test,torch]' || { rm -rf $@; exit 1; }
 	touch $@
 
 install: build/rppg.pc

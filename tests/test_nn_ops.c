@@ -110,7 +110,7 @@ static void test_block(void)
   CHECK(refuses, "a byte less is refused");
 }
 
-static int every_op(void) /* has a case */
+static int every_op(void) /* of 32-bit floats has a case; test_nn_s8.c has the others */
 {
   uint32_t seen[4] = { 0, 0, 0, 0 };
   int i, all = 1;
@@ -123,7 +123,7 @@ static int every_op(void) /* has a case */
     }
   }
 #define RPPG__X(name, value)                                                                 \
-  if (!(seen[value / 32] >> value % 32 & 1)) { TAP_PRINTF("# no case for %s\n", #name); all = 0; }
+  if (value < RPPG_NN_QUANT && !(seen[value / 32] >> value % 32 & 1)) { TAP_PRINTF("# no case for %s\n", #name); all = 0; }
   RPPG_NN__OPS(RPPG__X)
 #undef RPPG__X
   return all;
