@@ -9,7 +9,6 @@ import numpy as np
 from . import core, data
 
 WINDOWS_S = (10.0, 15.0)
-BEGIN, END = "<!-- rppg_tools evaluate: begin -->", "<!-- rppg_tools evaluate: end -->"
 
 Row = collections.namedtuple("Row", "data_set recording split method window_s start end reference pulse "
                                     "bpm raw tracked confidence snr_db flags decoy evidence")
@@ -145,14 +144,15 @@ another model's. Confidence was fitted on train and chosen on validation.
 """
 
 
-def into_readme(path, text):
-    """Replaces what stands between the two marker comments."""
+def into_readme(path, text, command="evaluate"):
+    """Replaces what stands between the two marker comments of a command."""
+    begin, end = (f"<!-- rppg_tools {command}: {side} -->" for side in ("begin", "end"))
     path = pathlib.Path(path)
     old = path.read_text(encoding="utf-8") if path.exists() else ""
-    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
-        raise core.ToolError(f"{path}: needs one line '{BEGIN}' and below it one '{END}'")
-    head, rest = old.split(BEGIN)
-    path.write_text(f"{head}{BEGIN}\n{text}{END}{rest.split(END)[1]}", encoding="utf-8")
+    if old.count(begin) != 1 or old.count(end) != 1 or old.index(begin) > old.index(end):
+        raise core.ToolError(f"{path}: needs one line '{begin}' and below it one '{end}'")
+    head, rest = old.split(begin)
+    path.write_text(f"{head}{begin}\n{text}{end}{rest.split(end)[1]}", encoding="utf-8")
 
 
 def add_command(commands):

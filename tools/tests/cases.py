@@ -1,7 +1,7 @@
 """Small inputs for every network: as few frames and pixels as its structure allows."""
 import dataclasses
 
-from seeded import noise
+from rppg_tools.arch.seeded import noise
 
 
 @dataclasses.dataclass

@@ -7,10 +7,12 @@ import pytest
 from rppg_tools import calibrate, core, data, evaluate, synth
 from rppg_tools.__main__ import main
 
+BEGIN, END = "<!-- rppg_tools evaluate: begin -->", "<!-- rppg_tools evaluate: end -->"
+
 
 def row(bpm, reference, confidence, pulse=True, **other):
     values = dict(data_set="set", recording="r", split="test", method="pos", window_s=10.0, start=0.0, end=10.0,
-                  reference=reference, pulse=pulse, bpm=bpm, tracked=bpm, confidence=confidence, snr_db=1.0, flags=0,
+                  reference=reference, pulse=pulse, bpm=bpm, raw=bpm, tracked=bpm, confidence=confidence, snr_db=1.0, flags=0,
                   decoy=np.nan, evidence=())
     return evaluate.Row(**(values | other))
 
@@ -46,7 +48,7 @@ def test_no_pulse_has_no_error_and_no_hit():
 
 def test_tables(sets, tmp_path, capsys):
     readme = tmp_path / "README.md"
-    readme.write_text(f"above\n{evaluate.BEGIN}\nold\n{evaluate.END}\nbelow\n")
+    readme.write_text(f"above\n{BEGIN}\nold\n{END}\nbelow\n")
     args = ["evaluate", str(sets), "--csv", str(tmp_path / "t.csv"), "--rows", str(tmp_path / "w.csv"),
             "--readme", str(readme)]
     assert main(args) == 0
@@ -63,7 +65,7 @@ def test_tables(sets, tmp_path, capsys):
     windows = list(csv.DictReader(open(tmp_path / "w.csv", encoding="utf-8")))
     assert sum(int(e["n"]) for e in entries if e["data_set"] != "all of these") == len(windows)
     text = readme.read_text()
-    assert text.startswith(f"above\n{evaluate.BEGIN}\n| recordings") and text.endswith(f"{evaluate.END}\nbelow\n")
+    assert text.startswith(f"above\n{BEGIN}\n| recordings") and text.endswith(f"{END}\nbelow\n")
     assert "old" not in text and "| train |" not in text
     assert main(args) == 0 and readme.read_text() == text, "a second time changes nothing"
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent.parent)]
-from seeded import fill, noise  # noqa: E402
+from rppg_tools.arch.seeded import fill, noise  # noqa: E402
 from cases import CASES  # noqa: E402
 
 CODE_SEED, STAGES = 5, 4

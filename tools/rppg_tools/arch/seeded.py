@@ -20,6 +20,8 @@ def fill(model, seed=0):
             value = np.log(1 + rng.uniform(0, 15, tuple(tensor.shape)))
         elif tensor.dim() >= 2:
             value = normal * (2 / max(1, np.prod(tensor.shape[1:]))) ** 0.5
+            if type(model).__name__ == "FacePhys" and ".in_proj" in name and tensor.shape[0] > 32:
+                value *= 0.1  # its steps are exponentials, which would leave float32's range
         elif name.endswith("weight") or name.endswith((".D", ".D_b")):
             value = 1 + 0.2 * normal
         else:
