@@ -36,10 +36,12 @@ def test_intervals_in_the_window():
 
 
 def test_segments_by_their_share():
-    reference = data.mean_segment(np.array([100.0, 200.0]), 8.5)
+    reference = data.mean_segment(np.array([100.0, 200.0]), 8.5, late_s=0.0)
     assert reference(0, 8.5) == pytest.approx(100)
     assert reference(4.25, 12.75) == pytest.approx(150)
     assert np.isnan(reference(8, 18)), "it ends behind the last segment"
+    late = data.mean_segment(np.array([100.0, 200.0]), 8.5, late_s=4.25)
+    assert late(0, 8.5) == reference(4.25, 12.75), "what is shown late is of the window before"
 
 
 def test_own_layout(own):
