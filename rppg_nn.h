@@ -157,7 +157,8 @@ enum { RPPG_NN_MAX_IO = 16 }; /* inputs, and outputs, of a model */
              output's size asks for, at most dilation * (kernel - 1). w0 (f32, f16, s8) in blocks of
              16 outputs, [groups][ceil(Co/groups/16)][kt][kh][kw][Ci/groups][16], filled up with
              zeros; w1 bias [Co] or none; w2 for s8: scale [Co]. Input 1, or none, is added before
-             act: a residual, of the output's sizes.
+             act: a residual, of the output's sizes. Flag 1: never Winograd's way,
+             for networks that magnify rounding.
    DEPTHWISE The same with one filter for each channel: Co = Ci, p12 = 0, w0 [kt][kh][kw][C].
    UPCONV    Transposed convolution, as PyTorch: parameters and weights as CONV's, but p6..8 is
              what PyTorch calls padding, p9..11 = 1, p12 = 1; the output may be up to stride - 1
@@ -2178,7 +2179,7 @@ static void rppg_nn__plan_conv(rppg_nn__plan *p, const rppg_nn_layer *l)
   p->panel *= (uint64_t)p->ci * RPPG_NN__BLOCK;
   p->cuts = rppg_nn__up(p->k[2], 3);
   p->tiles = (uint64_t)rppg_nn__up(p->yd[2], 4);
-  p->way = depthwise ? RPPG_NN__DIRECT : rppg_nn__way(p, x->n, y->n);
+  p->way = depthwise || (l->flags & 1) ? RPPG_NN__DIRECT : rppg_nn__way(p, x->n, y->n);
   p->wide = (uint64_t)(p->yd[2] - 1) * (uint64_t)p->s[2] +
             (uint64_t)(p->k[2] - 1) * (uint64_t)p->d[2] + 1;
   p->padded = p->p[2] > 0 || p->wide > (uint64_t)p->xd[2];
@@ -4494,7 +4495,7 @@ static const rppg_nn__op *rppg_nn__find(int op)
 static const char *rppg_nn__check_unused(const rppg_nn_layer *l)
 {
   static const struct { uint8_t p, f, flags; } used[RPPG_NN__OP_END] = { /* parameters p and f; flags */
-    { 0, 0, 0 }, { 13, 0, 0 } /* conv */, { 12, 0, 0 }, { 13, 0, 0 }, { 0, 0, 0 } /* affine */,
+    { 0, 0, 0 }, { 13, 0, 1 } /* conv */, { 12, 0, 0 }, { 13, 0, 0 }, { 0, 0, 0 } /* affine */,
     { 3, 1, 1 } /* norm */, { 10, 0, 1 }, { 0, 0, 0 }, { 0, 1, 0 } /* softmax */, { 1, 0, 0 },
     { 1, 0, 0 } /* reduce */, { 1, 0, 0 }, { 8, 0, 0 } /* slice */, { 4, 0, 0 }, { 0, 0, 0 },
     { 1, 0, 0 } /* resize */, { 2, 0, 1 }, { 1, 1, 0 } /* diff */, { 0, 0, 1 }, { 0, 1, 0 },

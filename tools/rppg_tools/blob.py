@@ -100,6 +100,7 @@ class Graph:
     def __init__(self):
         self.layers, self.inputs, self.outputs, self.states = [], [], [], []
         self.spec, self.camera, self.note, self.classes = {}, "", "", None
+        self.direct = False  # convolutions from here on never go Winograd's way: for networks that magnify rounding
 
     # ---- building ----
 
@@ -150,7 +151,8 @@ class Graph:
             return self.add("depthwise", [x], out + (groups,), [self.weight(packed)] + bias,
                             geometry, act=act)
         weight = Tensor((1, 1, 1, 1), "weight", data=w)  # packed when written
-        return self.add("conv", [x], out + (w.shape[0],), [weight] + bias, (*geometry, groups), act=act)
+        return self.add("conv", [x], out + (w.shape[0],), [weight] + bias, (*geometry, groups), act=act,
+                        flags=int(self.direct))
 
     def dense(self, x, w, b=None, act="linear"):
         """w [Co][Ci], over the last axis."""

@@ -173,6 +173,7 @@ class FacePhys(nn.Module):
 
     def lower(self, g, x, fps=30):
         """x [1][size][size][3], one frame; the graph keeps the state and has the frame rate built in."""
+        g.direct = True
         for block in self.blocks:
             x = block.lower(g, x, 1 / fps)
         x = dense(g, g.reduce(x, "mean", (1, 2)), self.out_proj)

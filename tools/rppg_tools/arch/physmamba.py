@@ -99,6 +99,7 @@ class PhysMamba(nn.Module):
 
     def lower(self, g, x):
         """x [T][H][W][3]"""
+        g.direct = True
         for part in (self.ConvBlock1, self.pool, self.ConvBlock2, self.ConvBlock3, self.pool):
             x = emit(g, x, part)
         slow, fast = emit(g, x, self.ConvBlock4), emit(g, x, self.ConvBlock5)
