@@ -303,9 +303,9 @@ job_symbols() {
   done
 }
 
-# symbols COMPILER...: exports rppg_* alone; imports mem* and sqrt alone; writes to one global.
+# symbols COMPILER...: exports rppg_* alone; imports mem*, sqrt and sqrtf alone; writes to one global.
 symbols() {
-  local flags=$* o allowed='mem(cpy|set|move|cmp)|sqrt' bad
+  local flags=$* o allowed='mem(cpy|set|move|cmp)|sqrtf?' bad
   case $flags in *NO_LIBM*) allowed='mem(cpy|set|move|cmp)' ;; esac
   o=$out/obj/symbols-${flags//[^A-Za-z0-9_-]/_}.o
   "$@" -fno-pie -fno-stack-protector -U_FORTIFY_SOURCE -I. -c tests/compile/rppg.c -o "$o" || return 1
