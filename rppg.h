@@ -1296,7 +1296,8 @@ typedef struct rppg__patch_part {
   float *mean;         /* [w][RPPG__PATCH_ROWS] */
 } rppg__patch_part;
 
-enum { RPPG__PATCH_ROWS = 4, RPPG__PATCH_COUNT = 4 }; /* of the patch; blocks; at a time */
+enum { RPPG__PATCH_ROWS = 4 }; /* of the patch, at a time */
+#define RPPG__PATCH_COUNT 4 /* blocks at a time */
 
 /* How cells whose samples share bytes become such that have bytes of their own: 16 of these come
    from `take` bytes. x = a byte; x & keep, and at even places also the lower bits, moved up. */

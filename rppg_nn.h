@@ -435,7 +435,7 @@ RPPG_DEF const char *rppg_nn_op_name(int op);
 #  define RPPG_NN__SELF "rppg_nn.h"
 #endif
 typedef const int8_t *rppg_nn__s8s; /* so that the scalar binding has a type to make const */
-enum { RPPG_NN__BLOCK = 16 }; /* output channels that lie together in packed weights */
+#define RPPG_NN__BLOCK 16 /* output channels that lie together in packed weights */
 #define RPPG_NN__ELEMENTS ((uint32_t)1 << 28) /* of a tensor, at most */
 
 /* Neighbouring outputs along W, 16 channels of each: sums over rows of segments of inputs that lie
@@ -3451,7 +3451,7 @@ static void rppg_nn__run_permute(const rppg_nn_model *m, const rppg_nn_layer *l)
 
 /* ---- transposed convolution ------------------------------------------------------------------ */
 
-enum { RPPG_NN__STRIP = 28 }; /* outputs at a time of UPCONV, MATMUL, ATTENTION: 2 * 14 */
+#define RPPG_NN__STRIP 28 /* outputs at a time of UPCONV, MATMUL, ATTENTION: 2 * 14 */
 
 static size_t rppg_nn__least(size_t a, size_t b) { return a < b ? a : b; }
 

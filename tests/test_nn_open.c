@@ -445,7 +445,7 @@ static const forgery forgeries[] = {
   { "an output that nobody writes", CNN, { { HEADER, 0, 32, 4, 4 } }, BAD, "outputs", -1, 1 },
   { "a convolution over its own input", CNN, { { TENSOR, 5, 20, 4, 0 } }, BAD, "offset", 1, 2 },
   { "one over what is still needed", CAUSAL, { { TENSOR, 6, 20, 4, 0 } }, BAD, "offset", 1, 5 },
-  { "one that is read again later", CAUSAL, { { TENSOR, 9, 20, 4, 128 } }, BAD, "offset", 2, 6 },
+  { "one that is read again later", CAUSAL, { { TENSOR, 9, 20, 4, 64 } }, BAD, "offset", 2, 6 },
   /* weights */
   { "NaN", CNN, { { WEIGHTS, 0, 0, 4, 0x7fc00000 } }, BAD, "weights", -1, 3 },
   { "NaN of the other kind", CNN, { { WEIGHTS, 0, 640, 4, 0xff800001 } }, BAD, "weights", -1, 8 },
