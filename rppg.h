@@ -5667,6 +5667,7 @@ typedef struct rppg__reader {
   float *ring, *in, *out;    /* [kept][width] patches; [input]; [output] */
   float *patch;              /* [width] of the newest frame */
   float *votes;              /* [runs][classes + 1] ring: shares, and when in grid samples */
+  double *tally, *bpm;       /* [classes] votes of a window; rate of each class */
   float *wave, *power;       /* [s->n] ring, by grid time; [s->bins] */
   unsigned char *work;       /* of rppg_patch, for boxes up to cfg.model_face */
   int has_patch;
@@ -5716,7 +5717,7 @@ static rppg_status rppg__model_layout(rppg_session *s, rppg__arena *a)
   const size_t nn_size = rppg_nn_mem_size(s->cfg.model, s->cfg.model_size);
   rppg__reader q, *r;
   rppg_nn_spec spec;
-  size_t in, out, want;
+  size_t in, out, want, k;
   void *nn_mem;
   memset(&q, 0, sizeof q);
   if (!nn_size || !rppg__model_spec(&s->cfg, &spec, &in, &out)) return RPPG_ERR_DATA;
@@ -5745,6 +5746,8 @@ static rppg_status rppg__model_layout(rppg_session *s, rppg__arena *a)
   q.out = (float *)rppg__take(a, out, sizeof(float));
   q.patch = (float *)rppg__take(a, q.width, sizeof(float));
   q.votes = (float *)rppg__take(a, q.runs * (q.classes + 1), sizeof(float));
+  q.tally = (double *)rppg__take(a, q.classes, sizeof(double));
+  q.bpm = (double *)rppg__take(a, q.classes, sizeof(double));
   q.wave = (float *)rppg__take(a, q.classes ? 0 : s->n, sizeof(float));
   q.power = (float *)rppg__take(a, q.classes ? 0 : s->bins, sizeof(float));
   q.work = (unsigned char *)rppg__take(
@@ -5753,6 +5756,7 @@ static rppg_status rppg__model_layout(rppg_session *s, rppg__arena *a)
   if (rppg_nn_open(&q.nn, s->cfg.model, s->cfg.model_size, nn_mem, nn_size, NULL) != RPPG_OK)
     return RPPG_ERR_DATA;
   if (q.nn.n_inputs != 1) return RPPG_ERR_DATA;
+  for (k = 0; k < q.classes; k++) q.bpm[k] = (double)rppg_nn_class_bpm(&q.nn, k);
   *r = q;
   s->reader = r;
   return RPPG_OK;
@@ -5903,38 +5907,47 @@ static void rppg__model_tick(rppg_session *s)
   r->fresh = 0;
 }
 
+/* Adds up the rows of votes whose runs lie in this window, into r->tally; how many they are. */
+static size_t rppg__model_tally(const rppg_session *s, size_t m)
+{
+  const rppg__reader *r = s->reader;
+  const size_t have = r->ran < r->runs ? r->ran : r->runs;
+  size_t i, k, used = 0;
+  memset(r->tally, 0, r->classes * sizeof *r->tally);
+  for (i = 0; i < have; i++) {
+    const float *row = r->votes + i * (r->classes + 1);
+    if ((double)row[r->classes] + (double)(m - r->frames) + 0.5 < (double)s->total) continue;
+    for (k = 0; k < r->classes; k++) r->tally[k] += (double)row[k];
+    used++;
+  }
+  return used;
+}
+
 /* The rate that the votes of this window name, the share within 5 bpm of it; 0 without a vote. */
 static double rppg__model_votes(const rppg_session *s, size_t m, double *share)
 {
   const rppg__reader *r = s->reader;
-  const size_t have = r->ran < r->runs ? r->ran : r->runs;
-  double all = 0.0, best = 0.0, mean = 0.0, most = -1.0;
-  size_t i, k, j, used = 0;
+  const size_t used = rppg__model_tally(s, m);
+  double all = 0.0, best = 0.0, most = -1.0;
+  size_t k, j;
   *share = 0.0;
+  if (r->nn.spec.task == RPPG_NN_TASK_RATE) {
+    *share = used ? 0.5 : 0.0; /* a number alone does not say how sure it is */
+    return used ? r->tally[0] / (double)used : 0.0;
+  }
   for (k = 0; k < r->classes; k++) {
     double near_by = 0.0, weighted = 0.0;
-    const double bpm = (double)rppg_nn_class_bpm(&r->nn, k);
-    for (i = 0; i < have; i++) {
-      const float *row = r->votes + i * (r->classes + 1);
-      if ((double)row[r->classes] + (double)(m - r->frames) + 0.5 < (double)s->total) continue;
-      if (r->nn.spec.task == RPPG_NN_TASK_RATE) { mean += (double)row[0]; used++; continue; }
-      for (j = 0; j < r->classes; j++) {
-        const double other = (double)rppg_nn_class_bpm(&r->nn, j);
-        if (k == 0) all += (double)row[j];
-        if (rppg__abs(other - bpm) <= 5.0) {
-          near_by += (double)row[j];
-          weighted += other * (double)row[j];
-        }
-      }
+    all += r->tally[k];
+    for (j = 0; j < r->classes; j++) {
+      if (rppg__abs(r->bpm[j] - r->bpm[k]) > 5.0) continue;
+      near_by += r->tally[j];
+      weighted += r->bpm[j] * r->tally[j];
     }
     if (near_by > most) { most = near_by; best = near_by > 0.0 ? weighted / near_by : 0.0; }
   }
-  if (r->nn.spec.task == RPPG_NN_TASK_RATE) {
-    *share = used ? 0.5 : 0.0; /* a number alone does not say how sure it is */
-    return used ? mean / (double)used : 0.0;
-  }
-  *share = all > 0.0 ? most / all : 0.0;
-  return all > 0.0 ? best : 0.0;
+  if (!(all > 0.0)) return 0.0;
+  *share = most / all;
+  return best;
 }
 
 /* The same of a wave: the rate of its highest peak, the share of the band's power at it and its double. */
@@ -5950,7 +5963,6 @@ static double rppg__model_wave(rppg_session *s, size_t m, size_t lo, size_t hi, 
   if (r->ran == 0) return 0.0;
   for (i = 0; i < m; i++) s->scratch[i] = r->wave[(s->total - m + i) % s->n];
   rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->scratch, m, s->scratch);
-  memcpy(r->power, s->power, s->bins * sizeof *r->power); /* rppg__top looks at power around i */
   rppg__spectrum_of(s, s->scratch, m, r->power);
   top = rppg__top(s, r->power, lo, hi, res, -1.0, NULL);
   top = rppg__fundamental(r->power, s->bins, top, lo, res, &doubtful);
