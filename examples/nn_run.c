@@ -5,10 +5,8 @@
 #define _POSIX_C_SOURCE 199309L
 #define RPPG_IMPLEMENTATION
 #include "rppg_nn.h"
+#include "die.h"
 
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <time.h>
 
 static const char usage[] =
@@ -20,27 +18,7 @@ static const char usage[] =
   "  --repeat N       run N times, 1 to 1000000, for the times                 (1)\n"
   "Prints the least and the median time of one run. Exit 1: bad input; 2: bad usage.\n";
 
-enum { EXIT_INPUT = 1, EXIT_USAGE = 2, AXES = 32 };
-
-/* One clear line on standard error; never returns. */
-static void die(int code, const char *format, ...)
-{
-  va_list args;
-  fflush(stdout);
-  fputs("nn_run: ", stderr);
-  va_start(args, format);
-  vfprintf(stderr, format, args);
-  va_end(args);
-  fputc('\n', stderr);
-  exit(code);
-}
-
-static void *must_alloc(size_t size)
-{
-  void *p = malloc(size ? size : 1);
-  if (!p) die(EXIT_INPUT, "out of memory (%lu bytes)", (unsigned long)size);
-  return p;
-}
+enum { AXES = 32 };
 
 static double seconds(void)
 {
@@ -235,6 +213,7 @@ int main(int argc, char **argv)
   rppg_nn_model m;
   size_t i, r, k, n_files = 0, repeat = 1, runs = 1, timed = 0;
   double *times;
+  program_name = "nn_run";
   for (i = 1; i < (size_t)argc; i++) {
     const char *a = argv[i];
     if (!strcmp(a, "--help")) { fputs(usage, stdout); return 0; }

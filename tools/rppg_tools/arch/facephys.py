@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from .lowering import array, dense
-from .merppg import lower_same, parts, same
+from .merppg import Streaming, lower_same, parts, same
 from .spec import Spec
 
 DIM, EPS, TAPS, USUAL_FPS = 32, 1e-5, 4, 30
@@ -130,7 +130,7 @@ class Block(nn.Module):
         return lower_same(g, g.binary("add", x, skip), self.halve)
 
 
-class FacePhys(nn.Module):
+class FacePhys(Streaming):
     """step: x [N, 3, 36, 36] in 0..1 and the state -> ([N, 1], state). forward: a clip [N, T, 3, H, W] -> [N, T]."""
     spec = Spec("wave", "unit", 1, size=36, streams=True)
 
@@ -163,13 +163,6 @@ class FacePhys(nn.Module):
             x, memory = mamba(x, memory, dt)
             after.append(memory)
         return self.last(x), after
-
-    def forward(self, clip, dt=1 / 30):
-        state, out = self.start(len(clip), clip), []
-        for t in range(clip.shape[1]):
-            y, state = self.step(clip[:, t], state, dt)
-            out.append(y)
-        return torch.cat(out, 1)
 
     def lower(self, g, x, fps=30):
         """x [1][size][size][3], one frame; the graph keeps the state and has the frame rate built in."""

@@ -142,7 +142,18 @@ class Block(nn.Module):
         return lower_same(g, g.binary("add", x, skip), self.halve)
 
 
-class MERPPG(nn.Module):
+class Streaming(nn.Module):
+    """A network that goes frame by frame: start() makes its state, step() takes a frame and gives the state after."""
+
+    def forward(self, clip, dt=1 / 30):
+        state, out = self.start(len(clip), clip), []
+        for t in range(clip.shape[1]):
+            y, state = self.step(clip[:, t], state, dt)
+            out.append(y)
+        return torch.cat(out, 1)
+
+
+class MERPPG(Streaming):
     """step: x [N, 3, 36, 36] in 0..1 and the state -> ([N, 1], state). forward: a clip [N, T, 3, H, W] -> [N, T].
 
     taps: frames that the layers' temporal convolutions see; 4 in the published ONNX file, 12 in open-rppg's."""
@@ -177,13 +188,6 @@ class MERPPG(nn.Module):
             x, memory = mamba(x, memory)
             after.append(memory)
         return self.last(x), after
-
-    def forward(self, clip, dt=1 / 30):
-        state, out = self.start(len(clip), clip), []
-        for t in range(clip.shape[1]):
-            y, state = self.step(clip[:, t], state, dt)
-            out.append(y)
-        return torch.cat(out, 1)
 
     def lower(self, g, x, fps=30):
         """x [1][size][size][3], one frame; the graph keeps the state and has the frame rate built in."""
