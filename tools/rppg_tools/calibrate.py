@@ -14,8 +14,9 @@ import numpy as np
 from . import core, data, evaluate, synth
 
 BEGIN, END = "/* rppg_tools calibrate: begin */", "/* rppg_tools calibrate: end */"
-KINDS = (("pos", "chrom"), ("green",), ("contact",))
-WEIGHTS = {"finger-oximetry": 1.0, "finger-welltory": 1.0, "macaque": 1.0, "nuisance-faces": 2.0, "synth-pulse": 2.0,
+KINDS = (("pos", "chrom", "pbv"), ("green",), ("contact",))
+# macaque: the only faces with a pulse that nobody drew
+WEIGHTS = {"finger-oximetry": 1.0, "finger-welltory": 1.0, "macaque": 2.0, "nuisance-faces": 2.0, "synth-pulse": 2.0,
            "synth-noise": 1.0, "synth-no-finger": 1.5}
 OTHER_WEIGHT = 0.4   # of each kind of trace without a pulse
 BLOOD_WEIGHTS = {name: w for name, w in WEIGHTS.items() if name not in ("synth-noise", "synth-no-finger")}
@@ -56,7 +57,7 @@ def fit(x, y, weight, prior=PRIOR, steps=50):
 
 
 CLEAR = ((0, 1, 2, 3, 4, 7, 8, 9), (0, 1, 2, 4, 7, 8, 9), (0, 1, 2, 4, 7, 8))  # evidence that the first may use, by kind
-BLOOD = ((5, 6), (5, 6), (5,))  # and the second: the colours of a finger hang on the lamp
+BLOOD = ((5, 6, 10, 11), (5, 6, 10, 11), (5, 10))  # and the second: the colours of a finger hang on the lamp
 
 
 def fit_columns(rows, columns, y, weights=WEIGHTS):

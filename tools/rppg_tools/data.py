@@ -33,7 +33,7 @@ class Recording:
     t_s: np.ndarray                            # [n] from 0
     rgb: np.ndarray                            # [n][regions][3]
     reference: Optional[Callable]              # (start, end) -> bpm or nan; None: there is no pulse
-    methods: tuple = ("pos", "chrom", "green")
+    methods: tuple = ("pos", "pbv", "chrom", "green")
     step_s: float = 5.0
     bpm: tuple = (0.0, 0.0)                    # band of the session; zeros: its default
     decoy: Optional[Callable] = None           # rate of what beats there and is no pulse
@@ -136,7 +136,7 @@ def macaque(folder):
         files = sorted(path.glob(f"{name}*.bin"))
         rgb = np.stack([np.fromfile(f, "<f4").reshape(-1, 3) for f in files], axis=1)
         yield Recording("macaque", name, split, np.arange(len(rgb)) / fps, rgb, mean_segment(bpm, length_s),
-                        ("green",) if name.endswith("IR") else ("pos", "chrom", "green"), 5.0, MACAQUE_BPM)
+                        ("green",) if name.endswith("IR") else ("pos", "pbv", "chrom", "green"), 5.0, MACAQUE_BPM)
 
 
 # ---- nuisance-faces -------------------------------------------------------------------------------
