@@ -15,8 +15,7 @@ from . import core, data, evaluate, synth
 
 BEGIN, END = "/* rppg_tools calibrate: begin */", "/* rppg_tools calibrate: end */"
 KINDS = (("pos", "chrom", "pbv"), ("green",), ("contact",))
-# macaque: the only faces with a pulse that nobody drew
-WEIGHTS = {"finger-oximetry": 1.0, "finger-welltory": 1.0, "macaque": 2.0, "nuisance-faces": 2.0, "synth-pulse": 2.0,
+WEIGHTS = {"finger-oximetry": 1.0, "finger-welltory": 1.0, "macaque": 1.0, "nuisance-faces": 2.0, "synth-pulse": 2.0,
            "synth-noise": 1.0, "synth-no-finger": 1.5}
 OTHER_WEIGHT = 0.4   # of each kind of trace without a pulse
 BLOOD_WEIGHTS = {name: w for name, w in WEIGHTS.items() if name not in ("synth-noise", "synth-no-finger")}
