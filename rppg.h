@@ -654,7 +654,7 @@ typedef struct rppg_result {
 
 struct rppg_finder;
 struct rppg__reader;
-#define RPPG__EVIDENCE 12 /* terms of the confidence */
+#define RPPG__EVIDENCE 10 /* terms of the confidence */
 
 /* One face in one stream of frames. Two sessions share nothing. All fields are private. */
 typedef struct rppg_session {
@@ -696,8 +696,6 @@ typedef struct rppg_session {
   double trust;                   /* factor of the confidence: 1 without a finder */
   int auto_id;                    /* the person of the last estimate */
   double evidence[RPPG__EVIDENCE]; /* what the last estimate's confidence rests on */
-  double plain, odd, since_s;     /* means of the beat's colour over the estimates; seconds since the
-                                     one before, negative: there is none to remember */
   struct rppg_session *camera;    /* [cfg.n_cameras], or NULL */
   rppg_result own;                /* of a camera: its last estimate, window_s = 0: it had none */
   double share;                   /* ... and how much of the session's was its */
@@ -5024,7 +5022,7 @@ static double rppg__harmonic(const float *power, size_t bins, size_t i, size_t k
 
 /* What a peak counts for. Powers rise with f^0.5, on skin that touches the lens f^0.75: motion and
    breathing fall with frequency, a pulse does not. Harmonics count too, each no more than the peak
-   itself: those of a finger's sharp wave one and a half times, the second of a face's a quarter. Motion
+   itself: those of a finger's sharp wave one and a half times, the second of a face's half. Motion
    has few. Chosen on the training recordings, where twice or half of them changes little.        */
 static double rppg__peak_worth(const rppg_session *s, const float *power, size_t i, double res)
 {
@@ -5033,7 +5031,7 @@ static double rppg__peak_worth(const rppg_session *s, const float *power, size_t
   const double second = rppg__harmonic(power, s->bins, i, 2, res);
   const double third = touch ? rppg__harmonic(power, s->bins, i, 3, res) : 0.0;
   const double more = (second < p ? second : p) + (third < p ? third : p);
-  return (p + (touch ? 1.5 : 0.25) * more) * rppg__sqrt(touch ? b * rppg__sqrt(b) : b);
+  return (p + (touch ? 1.5 : 0.5) * more) * rppg__sqrt(touch ? b * rppg__sqrt(b) : b);
 }
 
 /* Bin of the peak in [lo, hi] that is worth most, times its chance if there is a belief, leaving
@@ -5131,8 +5129,7 @@ static void rppg__believe(rppg_session *s, double share, size_t lo, size_t hi, d
 
 /* Bin of the rate of the window at t_s that s->power is of: with a belief the peak that both make
    likeliest, and the belief learns from it. *alone: that of this window alone; evidence[7] and
-   [8]: what the belief gives the rate, +-5 bpm, before and after; 0 before the first. The new part of a
-   window counts one and a half times (chosen on training records, with noise drawn upon them).    */
+   [8]: what the belief gives the rate, +-5 bpm, before and after; 0 before the first.            */
 static size_t rppg__likeliest(rppg_session *s, double t_s, double seconds, size_t lo, size_t hi,
                               double res, size_t *alone, int *doubtful)
 {
@@ -5140,12 +5137,12 @@ static size_t rppg__likeliest(rppg_session *s, double t_s, double seconds, size_
   const size_t top = rppg__top(s, s->power, lo, hi, res, -1.0, NULL);
   size_t likely, i;
   double fresh = 1.0;
-  s->since_s = s->believes ? rppg__abs(t_s - s->belief_s) : -1.0;
   *alone = rppg__fundamental(s->power, s->bins, top, lo, res, doubtful);
   if (s->believes) {
+    const double since = rppg__abs(t_s - s->belief_s);
     size_t fundamental;
-    rppg__foresee(s, s->since_s, lo, hi);
-    if (1.5 * s->since_s < seconds) fresh = 1.5 * s->since_s / seconds;
+    rppg__foresee(s, since, lo, hi);
+    if (since < seconds) fresh = since / seconds;
     likely = rppg__top(s, s->power, lo, hi, res, -1.0, s->belief);
     fundamental = rppg__fundamental(s->power, s->bins, likely, lo, res, doubtful);
     if (s->belief[fundamental] >= s->belief[likely]) likely = fundamental;
@@ -5611,12 +5608,12 @@ static void rppg__colour_of_all(rppg_session *s, double step, double *plain, dou
    training recordings and on what is rendered over them; not set by hand.                         */
 /* rppg_tools calibrate: begin */
 static const double rppg__evidence_weight[3][2][RPPG__EVIDENCE + 1] = {
-  { { 1.9954, -1.2017, 1.0506, 0.2095, 0.7512, 0.0000, 0.0000, 3.8337, 3.6277, -0.5725, 0.0000, 0.0000, -0.9920 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 2.3604, -0.4760, 0.0000, 0.0000, 0.0000, 1.6009, -4.9380, 2.7050 } },
-  { { 1.2845, -0.8458, 1.6707, 0.0000, 0.7041, 0.0000, 0.0000, 2.0996, 5.1107, -1.0771, 0.0000, 0.0000, -1.6622 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 2.9603, -3.2801, 0.0000, 0.0000, 0.0000, 1.8962, -3.9170, 3.2575 } },
-  { { 3.6553, -0.5662, 2.6308, 0.0000, 0.6896, 0.0000, 0.0000, 4.4952, 5.5017, 0.0000, 0.0000, 0.0000, -1.8415 },
-    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.7908, 0.0000, 0.0000, 0.0000, 0.0000, 7.1335, 0.0000, 3.2423 } }
+  { { 1.9138, -1.1233, 1.0921, 0.1720, 0.7958, 0.0000, 0.0000, 4.1228, 5.7182, -0.5564, -1.3617 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 3.1853, -3.6754, 0.0000, 0.0000, 0.0000, 2.0683 } },
+  { { 1.2488, -0.8424, 1.7730, 0.0000, 0.6846, 0.0000, 0.0000, 2.9317, 5.9299, -1.0151, -1.7384 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 4.4345, -6.3518, 0.0000, 0.0000, 0.0000, 3.1270 } },
+  { { 3.3310, -0.5475, 2.6971, 0.0000, 0.6155, 0.0000, 0.0000, 4.9246, 6.3237, 0.0000, -1.9073 },
+    { 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 7.3278, 0.0000, 0.0000, 0.0000, 0.0000, 3.0697 } }
 };
 /* rppg_tools calibrate: end */
 
@@ -5631,7 +5628,7 @@ static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, 
   float *tone = s->scratch, *spare = s->scratch + 2 * m; /* its size is 3 n */
   double z[3 * RPPG_MAX_ROIS][2], mean[3 * RPPG_MAX_ROIS];
   const int kind = s->cfg.method == RPPG_CONTACT ? 2 : rppg__plain(s->cfg.method); /* one channel */
-  double *e = s->evidence, p = 1.0, keep;
+  double *e = s->evidence, p = 1.0;
   int i, k;
   e[0] = 0.1 * rppg__within(snr_db, -15.0, 15.0);
   e[1] = 10.0 * rppg__within(unsteady, 0.0, 0.3);
@@ -5645,9 +5642,6 @@ static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, 
   if (kind == 2) e[5] = rppg__within(e[5] + 1.0, -3.0, 0.0); /* a finger's colours may be closer */
   e[6] *= rppg__within(0.15 * snr_db + 1.0, 0.0, 1.0); /* noise has any colour */
   e[9] = flags & RPPG_FLAG_MOTION ? 1.0 : 0.0;
-  keep = s->since_s < 0.0 ? 0.0 : 30.0 / (30.0 + s->since_s); /* seconds: blood does not turn into a lamp */
-  s->plain = e[10] = keep * s->plain + (1.0 - keep) * e[5];
-  s->odd = e[11] = keep * s->odd + (1.0 - keep) * e[6];
   for (k = 0; k < 2; k++) {
     const double *w = rppg__evidence_weight[kind][k];
     double sum = w[RPPG__EVIDENCE];

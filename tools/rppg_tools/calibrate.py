@@ -14,7 +14,7 @@ import numpy as np
 from . import core, data, evaluate, synth
 
 BEGIN, END = "/* rppg_tools calibrate: begin */", "/* rppg_tools calibrate: end */"
-KINDS = (("pos", "chrom", "pbv"), ("green",), ("contact",))
+KINDS = (("pos", "chrom"), ("green",), ("contact",))
 WEIGHTS = {"finger-oximetry": 1.0, "finger-welltory": 1.0, "macaque": 1.0, "nuisance-faces": 2.0, "synth-pulse": 2.0,
            "synth-noise": 1.0, "synth-no-finger": 1.5}
 OTHER_WEIGHT = 0.4   # of each kind of trace without a pulse
@@ -56,7 +56,7 @@ def fit(x, y, weight, prior=PRIOR, steps=50):
 
 
 CLEAR = ((0, 1, 2, 3, 4, 7, 8, 9), (0, 1, 2, 4, 7, 8, 9), (0, 1, 2, 4, 7, 8))  # evidence that the first may use, by kind
-BLOOD = ((5, 6, 10, 11), (5, 6, 10, 11), (5, 10))  # and the second: the colours of a finger hang on the lamp
+BLOOD = ((5, 6), (5, 6), (5,))  # and the second: the colours of a finger hang on the lamp
 
 
 def fit_columns(rows, columns, y, weights=WEIGHTS):

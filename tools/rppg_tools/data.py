@@ -33,7 +33,7 @@ class Recording:
     t_s: np.ndarray                            # [n] from 0
     rgb: np.ndarray                            # [n][regions][3]
     reference: Optional[Callable]              # (start, end) -> bpm or nan; None: there is no pulse
-    methods: tuple = ("pos", "pbv", "chrom", "green")
+    methods: tuple = ("pos", "chrom", "green")
     step_s: float = 5.0
     bpm: tuple = (0.0, 0.0)                    # band of the session; zeros: its default
     decoy: Optional[Callable] = None           # rate of what beats there and is no pulse

@@ -9,7 +9,6 @@ from .data import Recording
 
 FACE = np.array([0.33, 0.77, 0.53])  # relative amplitudes of a pulse in R, G, B [deHaan2014]
 SECONDS = 41.0
-METHODS = ("pos", "pbv", "chrom", "green")
 FAR = 0.85  # largest cosine between the colour of a flicker and that of blood
 
 
@@ -62,7 +61,7 @@ def faces(clips, split, count, seed):
         colour = FACE * rng.uniform(0.8, 1.25, 3)
         depth = 10 ** (rng.uniform(-3.3, -1.6) if k % 2 else rng.uniform(-4.3, -1.9)) * rng.uniform(0.5, 1.2, (rois, 1))
         yield Recording("synth-pulse", f"pulse_{k}", split, t, rgb * (1 - w[:, None, None] * depth * colour),
-                        beats_reference(t, phase), METHODS)
+                        beats_reference(t, phase), ("pos", "chrom", "green"))
     for k in range(count):
         kind = kinds[k % len(kinds)]
         t, rgb = next(source) if k // len(kinds) % 2 else camera(rng, rng.integers(1, 7))
@@ -86,7 +85,7 @@ def faces(clips, split, count, seed):
             rgb = rgb * gain[:, None, None]
         elif kind == "drift":
             rgb = rgb * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(0.01, 0.2) * t + rng.random() * 7))[:, None, None]
-        yield Recording("synth-" + kind.replace(" ", "-"), f"none_{k}", split, t, rgb, None, METHODS,
+        yield Recording("synth-" + kind.replace(" ", "-"), f"none_{k}", split, t, rgb, None, ("pos", "chrom", "green"),
                         decoy=decoy)
 
 
