@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import data
+from .beats import BEAT, DYNAMICS_HZ, beat_starts, beats_of, rate_wander, smooth
 from .core import ToolError
 
 # ---- light and skin -------------------------------------------------------------------------------
@@ -117,8 +118,6 @@ def sensitivity(camera):
 
 SEED = 20240521          # of the subjects
 SUBJECTS = {"train": 1500, "validation": 200, "test": 300}
-BEAT = 32                # samples of a beat's shape
-DYNAMICS_HZ = 4.0
 # normals of the six regions in the head's own frame: x to the image's right, y down, z to the camera; their
 # share of the box, of what is no skin, and of the light that comes from everywhere
 NORMALS = np.array([[0, 0.25, 1], [0, -0.25, 1], [-0.6, 0.15, 0.8], [0.6, 0.15, 0.8], [0, 0, 1], [0, 0, 1]])
@@ -128,64 +127,6 @@ NO_SKIN = np.array([0.02, 0.05, 0.03, 0.03, 0.15, 0.35])
 SOFT = np.array([0.0, 0.0, 0.0, 0.0, 0.3, 0.4])
 PERFUSION = np.array([1.0, 0.8, 1.1, 1.1, 0.95, 0.9])
 REGION_OF = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]]) / [[3], [1], [1], [1], [3], [3]]
-
-
-def smooth(x, n):
-    """Mean over n samples around each; the ends use what is there."""
-    total = np.cumsum(np.concatenate([np.zeros((1, *x.shape[1:])), x]), axis=0)
-    at = np.arange(len(x))
-    low, high = np.maximum(at - n // 2, 0), np.minimum(at + (n + 1) // 2, len(x))
-    return (total[high] - total[low]) / (high - low).reshape(-1, *[1] * (x.ndim - 1))
-
-
-def beat_starts(wave, fps):
-    """Where each beat of a pulse wave begins, in samples: the foot before each steepest rise. The period comes from the
-    autocorrelation of the 10 s around."""
-    rise = np.gradient(smooth(wave, max(1, round(0.1 * fps))))
-    lags = np.arange(round(0.33 * fps), round(1.5 * fps))
-    window, starts, at = round(10 * fps), [], 0
-    while at + window <= len(rise):
-        x = rise[at:at + window]
-        same = np.array([x[k:] @ x[:-k] / (len(x) - k) for k in lags])
-        period = lags[np.argmax(same > 0.85 * same.max())]  # the first good one: no multiple of it
-        while period + 1 - lags[0] < len(same) and same[period + 1 - lags[0]] > same[period - lags[0]]:
-            period += 1
-        k = at
-        while k < at + window // 2:  # half of the window: the next one begins there
-            top = k + int(np.argmax(rise[k:k + round(1.2 * period)]))
-            foot = top
-            while foot > 0 and rise[foot - 1] > 0.1 * rise[top] and top - foot < 0.4 * period:
-                foot -= 1
-            if not starts or foot - starts[-1] > 0.6 * period:
-                starts.append(foot)
-            k = top + round(0.6 * period)
-        at += window // 2
-    return np.array(starts)
-
-
-def beats_of(wave, starts):
-    """[n][BEAT] shapes of beats that look like most: 0 at both ends, amplitude 1; each with the beat that it is."""
-    shapes, which = [], []
-    for k, (a, b) in enumerate(zip(starts[:-1], starts[1:])):
-        x = np.interp(np.linspace(a, b, BEAT + 1), np.arange(len(wave)), wave)
-        x = x - np.linspace(x[0], x[-1], BEAT + 1)
-        if x.max() > 0:
-            shapes.append(x[:-1] / x.max())
-            which.append(k)
-    if not shapes:
-        return np.zeros((0, BEAT)), []
-    shapes, usual = np.array(shapes), np.median(shapes, axis=0)
-    like = np.array([np.corrcoef(s, usual)[0, 1] for s in shapes])
-    return shapes[like > 0.9], np.array(which)[like > 0.9]
-
-
-def rate_wander(beat_s):
-    """Logarithm of the rate over time, DYNAMICS_HZ, from times of beats; intervals that are off by a third are bridged."""
-    interval = np.diff(beat_s)
-    usual = np.array([np.median(interval[max(0, k - 5):k + 6]) for k in range(len(interval))])
-    good = np.abs(interval / usual - 1) < 0.3
-    at = np.arange(beat_s[1], beat_s[-1], 1 / DYNAMICS_HZ)
-    return -np.log(np.interp(at, beat_s[1:][good], interval[good]))
 
 
 def analytic_beats(rng, n=40):
@@ -610,6 +551,16 @@ def ranged(x):
     return np.where(span > 0, np.float32(2) * (x - least) / np.where(span > 0, span, 1) - np.float32(1), np.float32(0))
 
 
+def cut(t, rgb, frames=64, step=10, fps=15.0):
+    """A recording (t [n] seconds, rgb [n][regions][3]) on the session's grid, in pieces of `frames` samples, `step` apart:
+    levels [pieces][3 regions][frames], region by region R, G, B as the session orders them, and when each begins
+    after the first frame, seconds."""
+    cells = int((t[-1] - t[0]) * fps + 1e-6)
+    starts = np.arange(0, cells - frames + 1, step)
+    g = gridded(t, rgb.reshape(len(rgb), -1), cells, fps)
+    return g[starts[:, None] + np.arange(frames)].transpose(0, 2, 1), starts / fps
+
+
 FRAGMENTS_A_RECORDING = 12
 
 
@@ -626,15 +577,12 @@ def fragments(rng, sources, cameras, n, frames=64, step=10, fps=15.0, mixed=0.3,
     for c in np.unique(which):
         r = int((which == c).sum())
         s = scene(rng, sources, cameras[c], r, cells + 3, fps, rng.random(r) < mixed)
-        uniform = np.arange(s.phase.shape[0]) / fps
-        starts = np.arange(per) * step
+        uniform = np.arange(len(s.phase)) / fps
         for k in range(r):
             there = s.arrive[k]
-            g = gridded(s.t[k][there], s.rgb[there, k].reshape(there.sum(), 18), cells, fps)
-            rows = starts[:, None] + np.arange(frames)
-            out_x.append(g[rows].transpose(0, 2, 1))
-            at = s.t[k][0] + np.array([starts, starts + frames]) / fps
-            turns = np.interp(at, uniform, s.phase[:, k])
+            x, begin = cut(s.t[k][there], s.rgb[there, k], frames, step, fps)
+            turns = np.interp(s.t[k][0] + np.array([begin[:per], begin[:per] + frames / fps]), uniform, s.phase[:, k])
+            out_x.append(x[:per])
             out_bpm.append(60 * fps / frames * (turns[1] - turns[0]))
         out_camera.append(np.full(r * per, c))
         out_mixed.append(np.repeat(s.mixed, per))
