@@ -685,8 +685,14 @@ def moved(fields, size, right, down, depth, lean):
     y = np.clip(y - down[:, None] - depth * lean[:, 1:], 0, size - 1.001).astype(np.float32)
     left, top = x.astype(np.int32), y.astype(np.int32)
     x, y, at = (x - left)[..., None], (y - top)[..., None], top * size + left
-    above = fields[at] * (1 - x) + fields[at + 1] * x
-    return above * (1 - y) + (fields[at + size] * (1 - x) + fields[at + size + 1] * x) * y
+
+    def between(low, high, share):
+        low *= 1 - share
+        high *= share
+        low += high
+        return low
+    above, below = (between(fields.take(at + row, axis=0), fields.take(at + row + 1, axis=0), x) for row in (0, size))
+    return between(above, below, y)
 
 
 def patches(rng, sources, camera, frames, size, fps=30.0, motion="stationary", who=None):
@@ -708,7 +714,7 @@ def patches(rng, sources, camera, frames, size, fps=30.0, motion="stationary", w
     pixels, angle = size / MARGIN, np.deg2rad(np.concatenate([yaw, pitch], axis=1))
     late = 0.25 * pixels * (angle - smooth(angle, round(1.3 * fps)))  # the box follows [Kopeliovich2019, 4.1.1]
     fields = np.column_stack([head.skin, head.blood, head.mouth, head.depth > 0.15, head.other])
-    seen = moved(fields.astype(f), size, late[:, 0] + pixels * shake[:, 2, 1], late[:, 1] + pixels * shake[:, 3, 1],
+    seen = moved(np.ascontiguousarray(fields, f), size, late[:, 0] + pixels * shake[:, 2, 1], late[:, 1] + pixels * shake[:, 3, 1],
                  head.depth, 0.2 * pixels * angle)
     skin, blood, lips, front = (seen[..., k, None] for k in range(4))
     beat = ((wave[:, 0] - 0.4) * (1 + rng.uniform(0, 0.15) * breath[:, 0])).astype(f)[:, None, None]
