@@ -1270,6 +1270,12 @@ static RPPG__INLINE uint32_t rppg__mul16(uint32_t a, uint32_t b)
   return (a & 0xffff) * (b & 0xffff) | (a >> 16) * (b >> 16) << 16;
 }
 
+/* Where a chunk's byte i has its bits, among vectors of w bytes: see rppg__columns. */
+static RPPG__INLINE int rppg__bit_place(int i, int each, int w)
+{
+  return each > 1 ? i / w / each * w + i % w : i;
+}
+
 static RPPG__INLINE int rppg__big_endian(void) /* compilers fold it */
 {
   const uint16_t one = 1;
@@ -1373,6 +1379,7 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
 #  define rppg__vu_all(x)     _mm512_set1_epi8((char)(x))
 #  define rppg__vu_and(a,b)   _mm512_and_si512(a, b)
 #  define rppg__vu_or(a,b)    _mm512_or_si512(a, b)
+#  define rppg__vu_merge(a,b,m) _mm512_ternarylogic_epi32(a, b, m, 0xf8)
 #  define rppg__vu_set(a)     _mm512_movm_epi8(_mm512_test_epi8_mask(a, a)) /* 255 where not 0 */
 #elif RPPG__PASS == RPPG__AVX2
 #  define RPPG__VU            32
@@ -1550,70 +1557,140 @@ typedef struct rppg__patch_colour { float k[3][3], add[3]; int convert; } rppg__
    planes: column i of a chunk is col[(i & 3) * size + (i >> 2)]. That is the order in which the
    lanes come, so nothing is ever shuffled.
 
-   Columns 0 .. count * VU - 1 of h <= 257 rows. Three operations a vector: `all` adds whole words,
-   carries and all; `odd` adds bytes 1 and 3 in 16 bits, which 257 * 255 = 65535 just fills. Then
-   all - (odd << 8) is what bytes 0 and 2 added, exactly, since everything is modulo 2^32. */
-RPPG__SUB(void, rppg__block)(const uint8_t *p, ptrdiff_t stride, int h, int count, uint32_t *col,
-                             size_t size)
+   Columns 0 .. VU - 1 added to such planes of `size`, from sums of a vector over at most 257 rows:
+   `all` has whole words, carries and all; `odd` has bytes 1 and 3 in 16 bits, which 257 * 255 = 65535
+   just fills. Then all - (odd << 8) is what bytes 0 and 2 added, exactly, as all is modulo 2^32. */
+RPPG__SUB(void, rppg__widen)(rppg__vu all, rppg__vu odd, uint32_t *col, size_t size)
 {
   const size_t flip = rppg__big_endian() ? 3 : 0; /* of a scalar word; vectors are little-endian */
-  rppg__vu all[8], odd[8];
-  int r, k;
+  const rppg__vu even = rppg__vu_sub(all, rppg__vu_shl(odd, 8));
+  const rppg__vu c2 = rppg__vu_shr(even, 16), c0 = rppg__vu_sub(even, rppg__vu_shl(c2, 16));
+  const rppg__vu c3 = rppg__vu_shr(odd, 16), c1 = rppg__vu_sub(odd, rppg__vu_shl(c3, 16));
+  uint32_t *t0 = col + (0 ^ flip) * size, *t1 = col + (1 ^ flip) * size;
+  uint32_t *t2 = col + (2 ^ flip) * size, *t3 = col + (3 ^ flip) * size;
+  rppg__vu_store(t0, rppg__vu_add(rppg__vu_load(t0), c0));
+  rppg__vu_store(t1, rppg__vu_add(rppg__vu_load(t1), c1));
+  rppg__vu_store(t2, rppg__vu_add(rppg__vu_load(t2), c2));
+  rppg__vu_store(t3, rppg__vu_add(rppg__vu_load(t3), c3));
+}
+
+/* Columns 0 .. count * VU - 1 of h <= 257 rows, three operations a vector; and where samples share
+   bytes, columns of n kinds of bits of masked bytes: rppg__packing has them. `each` vectors in a row
+   have no mask at the same place, so they become one first. Rows are then added as bytes, `most` of
+   them: 8 * 31 (RGB565) and 17 * 15 (RAW12) fit.
+   n = 2 (RAW10): a byte's bits 0..1 plus its bits 4..5, each in half a byte, where 5 * 3 fit, and
+   its bits 0..3. */
+RPPG__SUB(void, rppg__block)(const uint8_t *p, ptrdiff_t stride, int h, int count, uint32_t *col,
+                             size_t size, int n, int each, const uint8_t *mask, uint32_t *bit)
+{
+  enum { W = RPPG__VU };
+  const rppg__vu low = rppg__vu_all(0x0f), two = rppg__vu_all(0x33);
+  const int most = n == 0 ? h : n == 2 ? 5 : each == 1 ? 8 : 17;
+  const int sums = n * ((count + each - 1) / each);
+  rppg__vu all[5], odd[5], t[4], all_bits[4], odd_bits[4], x;
+  int r, k, end;
+  x = rppg__vu_zero();
   RPPG__UNROLL
   for (k = 0; k < count; k++) all[k] = odd[k] = rppg__vu_zero();
-  for (r = 0; r < h; r++) {
-    const uint8_t *q = p + r * stride;
+  RPPG__UNROLL
+  for (k = 0; k < sums; k++) all_bits[k] = odd_bits[k] = rppg__vu_zero();
+  for (r = 0; r < h;) {
+    end = h - r < most ? h : r + most;
     RPPG__UNROLL
-    for (k = 0; k < count; k++) {
-      rppg__vu x = rppg__vu_load(q + k * RPPG__VU);
-      RPPG__KEEP(x);
-      all[k] = rppg__vu_add(all[k], x);
-      odd[k] = rppg__vu_add(odd[k], rppg__vu_odd(x));
+    for (k = 0; k < sums; k++) t[k] = rppg__vu_zero();
+    for (; r < end; r++) {
+      const uint8_t *q = p + r * stride;
+      RPPG__UNROLL
+      for (k = 0; k < count; k++) {
+        rppg__vu y = rppg__vu_load(q + k * W);
+        RPPG__KEEP(y);
+        all[k] = rppg__vu_add(all[k], y);
+        odd[k] = rppg__vu_add(odd[k], rppg__vu_odd(y));
+        if (n == 0) continue;
+        if (k % each == 0) x = rppg__vu_and(y, rppg__vu_load(mask + k % each * W));
+        else x = rppg__vu_merge(x, y, rppg__vu_load(mask + k % each * W));
+        if (k % each != each - 1 && k != count - 1) continue;
+        if (n == 1) t[k / each] = rppg__vu_add(t[k / each], x);
+        else {
+          t[0] = rppg__vu_add(t[0], rppg__vu_and(x, two));
+          t[1] = rppg__vu_add(t[1], rppg__vu_and(x, low));
+        }
+      }
+    }
+    if (n == 2)
+      t[0] = rppg__vu_add(rppg__vu_and(t[0], low), rppg__vu_and(rppg__vu_shr(t[0], 4), low));
+    RPPG__UNROLL
+    for (k = 0; k < sums; k++) {
+      all_bits[k] = rppg__vu_add(all_bits[k], t[k]);
+      odd_bits[k] = rppg__vu_add(odd_bits[k], rppg__vu_odd(t[k]));
     }
   }
   RPPG__UNROLL
-  for (k = 0; k < count; k++) {
-    const rppg__vu even = rppg__vu_sub(all[k], rppg__vu_shl(odd[k], 8));
-    const rppg__vu c2 = rppg__vu_shr(even, 16), c0 = rppg__vu_sub(even, rppg__vu_shl(c2, 16));
-    const rppg__vu c3 = rppg__vu_shr(odd[k], 16), c1 = rppg__vu_sub(odd[k], rppg__vu_shl(c3, 16));
-    uint32_t *c = col + k * (RPPG__VU / 4);
-    uint32_t *t0 = c + (0 ^ flip) * size, *t1 = c + (1 ^ flip) * size;
-    uint32_t *t2 = c + (2 ^ flip) * size, *t3 = c + (3 ^ flip) * size;
-    rppg__vu_store(t0, rppg__vu_add(rppg__vu_load(t0), c0));
-    rppg__vu_store(t1, rppg__vu_add(rppg__vu_load(t1), c1));
-    rppg__vu_store(t2, rppg__vu_add(rppg__vu_load(t2), c2));
-    rppg__vu_store(t3, rppg__vu_add(rppg__vu_load(t3), c3));
-  }
+  for (k = 0; k < count; k++) RPPG__CALL(rppg__widen)(all[k], odd[k], col + k * (W / 4), size);
+  RPPG__UNROLL
+  for (k = 0; k < sums; k++)
+    RPPG__CALL(rppg__widen)(all_bits[k], odd_bits[k], bit + k * (n == 2 ? (int)size / 2 : W / 4), size);
+}
+
+/* The same by packing; `mask` for p's column. */
+RPPG__SUB(void, rppg__blocks)(const uint8_t *p, ptrdiff_t stride, int h, int count, uint32_t *col,
+                              size_t size, int each, const uint8_t *mask, uint32_t *bit)
+{
+  if (each == 0) RPPG__CALL(rppg__block)(p, stride, h, count, col, size, 0, 1, mask, bit);
+  else if (each == 1) RPPG__CALL(rppg__block)(p, stride, h, count, col, size, 1, 1, mask, bit);
+  else if (each == 3 && count < 4) RPPG__CALL(rppg__block)(p, stride, h, count, col, size, 1, 3, mask, bit);
+  else RPPG__CALL(rppg__block)(p, stride, h, count, col, size, 2, 5, mask, bit);
 }
 
 /* Adds columns begin .. end - 1 of `rows` rows to the totals of the chunk that begins at column
-   `first`. row is byte 0 of the first row, `width` bytes long. begin - first is a multiple of VU;
-   so is end - begin, unless end == width. */
+   `first`, and their bits to those CHUNK behind: byte i of the chunk, in vector v = i / VU, where
+   column v / each * VU + i % VU would be, the second kind CHUNK / 8 behind that. row is byte 0 of
+   the first row, `width` bytes long. begin - first is a multiple of VU; so is end - begin, unless
+   end == width. each: 0 without bits, else the bytes of a cell, after which the mask repeats, but 1
+   where all of them have bits; it goes on for 5 * VU + 8 bytes. */
 RPPG__FN(void, rppg__columns)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end,
-                              int width, int first, uint32_t *col)
+                              int width, int first, int each, const uint8_t *mask, uint32_t *col)
 {
   enum { W = RPPG__VU, SIZE = RPPG__CHUNK / 4, BATCH = 64 };
-  int r, x, i;
+  const int few = each > 1 ? each : 4, kinds = each == 0 ? 0 : each == 5 ? 2 : 1;
+  int r, x, i, k, n;
   for (r = 0; r < rows; r += BATCH) {
     const uint8_t *p = row + r * stride;
     const int h = rows - r < BATCH ? rows - r : BATCH;
-    for (x = begin; x + 4 * W <= end; x += 4 * W)
-      RPPG__CALL(rppg__block)(p + x, stride, h, 4, col + (x - first) / 4, SIZE);
-    for (; x + W <= end; x += W)
-      RPPG__CALL(rppg__block)(p + x, stride, h, 1, col + (x - first) / 4, SIZE);
+    for (x = begin; x + W <= end; x += n * W) {
+      const int v = (x - first) / W, place = each > 1 ? v % each : 0;
+      uint32_t *c = col + (x - first) / 4;
+      uint32_t *bit = col + RPPG__CHUNK + (each > 1 ? v / each : v) * (W / 4);
+      const uint8_t *m = mask + place * W;
+      n = rppg__min(few - place, (end - x) / W);
+      if (n == 5) RPPG__CALL(rppg__block)(p + x, stride, h, 5, c, SIZE, 2, 5, m, bit);
+      else if (n == 4) RPPG__CALL(rppg__blocks)(p + x, stride, h, 4, c, SIZE, each, m, bit);
+      else if (n == 3) RPPG__CALL(rppg__blocks)(p + x, stride, h, 3, c, SIZE, each, m, bit);
+      else if (n == 2) RPPG__CALL(rppg__blocks)(p + x, stride, h, 2, c, SIZE, each, m, bit);
+      else RPPG__CALL(rppg__blocks)(p + x, stride, h, 1, c, SIZE, each, m, bit);
+    }
     if (x < end && width >= W) { /* the end of the row: a vector that overlaps the last one */
-      uint32_t t[W];
-      const int last = width - W;
+      uint32_t t[2 * W], b[2 * W];
+      const int last = width - W, size = W / 2;
       memset(t, 0, sizeof t);
-      RPPG__CALL(rppg__block)(p + last, stride, h, 1, t, W / 4);
+      memset(b, 0, sizeof b);
+      RPPG__CALL(rppg__blocks)(p + last, stride, h, 1, t, W / 2, each, mask + (each ? last % each : 0), b);
       for (; x < end; x++) {
-        const int k = x - first, j = x - last;
-        col[(k & 3) * SIZE + (k >> 2)] += t[(j & 3) * (W / 4) + (j >> 2)];
+        const int j = x - last, from = (j & 3) * size + (j >> 2);
+        const int at = rppg__bit_place(x - first, each, W);
+        col[((x - first) & 3) * SIZE + ((x - first) >> 2)] += t[from];
+        for (k = 0; k < kinds; k++)
+          col[RPPG__CHUNK + k * (SIZE / 2) + (at & 3) * SIZE + (at >> 2)] += b[k * (size / 2) + from];
       }
     }
-    for (; x < end; x++) /* a frame narrower than a vector */
-      for (i = 0; i < h; i++)
-        col[((x - first) & 3) * SIZE + ((x - first) >> 2)] += p[i * stride + x];
+    for (; x < end; x++) /* a frame narrower than a vector: the one chunk begins at 0 */
+      for (i = 0; i < h; i++) {
+        const uint32_t byte = p[i * stride + x], bits = each ? byte & mask[x] : 0;
+        const int at = (x & 3) * SIZE + (x >> 2);
+        col[at] += byte;
+        if (kinds) col[RPPG__CHUNK + at] += kinds == 1 ? bits : (bits & 3) + (bits >> 4 & 3);
+        if (kinds == 2) col[RPPG__CHUNK + SIZE / 2 + at] += bits & 15;
+      }
   }
 }
 
@@ -1962,114 +2039,6 @@ RPPG__FN(void, rppg__patch_out)(const rppg__patch_colour *colour, float *m, int 
         out[i * pixel + r * row + k * channel] = m[(k * w + i) * R + r];
 }
 
-/* Sums of masked bytes at even and at odd places: of `rows` <= 64 rows of `count` vectors. The vectors
-   of a row become one first: where `apart`, no two of them have a mask at the same place. Then rows
-   are added as bytes, `most` of them, in groups of `group`.
-   n = 1: sum[0], sum[1]: even and odd bytes, in lanes of 32 bits. n = 2: first as a byte's bits
-   0..1 plus its bits 4..5, each in half a byte for a group of 5, then, sum[2] and sum[3], as its
-   bits 0..3. */
-RPPG__SUB(void, rppg__bits_of)(const uint8_t *p, ptrdiff_t stride, int rows, int count, int apart,
-                               const uint8_t *mask, int n, int most, int group, rppg__vu *sum)
-{
-  const rppg__vu zero = rppg__vu_zero(), low = rppg__vu_all(0x0f), two = rppg__vu_all(0x33);
-  rppg__vu m[5], t[2], half, all[2], odd[2];
-  int r, s, i, j, k;
-  RPPG__UNROLL
-  for (j = 0; j < count; j++) m[j] = rppg__vu_load(mask + j * RPPG__VU);
-  all[0] = all[1] = odd[0] = odd[1] = zero;
-  for (r = 0; r < rows; r += most) {
-    const int end = rows - r < most ? rows : r + most;
-    t[0] = t[1] = zero;
-    for (s = r; s < r + most && s < end; s += group) { /* once if group == most */
-      half = zero;
-      RPPG__UNROLL
-      for (i = 0; i < group; i++) {
-        const uint8_t *q = p + (s + i) * stride;
-        rppg__vu x;
-        if (s + i >= end) break;
-        x = rppg__vu_and(rppg__vu_load(q), m[0]);
-        RPPG__UNROLL
-        for (j = 1; j < count; j++) {
-          const rppg__vu y = rppg__vu_load(q + j * RPPG__VU);
-          x = apart ? rppg__vu_merge(x, y, m[j]) : rppg__vu_add(x, rppg__vu_and(y, m[j]));
-        }
-        if (n == 1) t[0] = rppg__vu_add(t[0], x);
-        else {
-          half = rppg__vu_add(half, rppg__vu_and(x, two));
-          t[1] = rppg__vu_add(t[1], rppg__vu_and(x, low));
-        }
-      }
-      if (n == 2) {
-        t[0] = rppg__vu_add(t[0], rppg__vu_and(half, low));
-        t[0] = rppg__vu_add(t[0], rppg__vu_and(rppg__vu_shr(half, 4), low));
-      }
-    }
-    RPPG__UNROLL
-    for (k = 0; k < n; k++) { /* as in rppg__block */
-      all[k] = rppg__vu_add(all[k], t[k]);
-      odd[k] = rppg__vu_add(odd[k], rppg__vu_odd(t[k]));
-    }
-  }
-  RPPG__UNROLL
-  for (k = 0; k < 2 * n; k++) { /* from lanes of 16 bits */
-    const rppg__vu even = rppg__vu_sub(all[k >> 1], rppg__vu_shl(odd[k >> 1], 8));
-    const rppg__vu x = k & 1 ? odd[k >> 1] : even, high = rppg__vu_shr(x, 16);
-    sum[k] = rppg__vu_add(sum[k], rppg__vu_add(high, rppg__vu_sub(x, rppg__vu_shl(high, 16))));
-  }
-}
-
-/* The same for bytes begin .. end - 1 of `rows` <= 64 rows, end - begin <= CHUNK; `width` as above.
-   mask[i] is for byte begin + i and has a period, over 5 * W + 8 bytes. By the period:
-   2  RGB565: masks are everywhere, 31 at most, so that 2 rows of 4 vectors fit a byte
-   3  RAW12: every third byte, 15 at most, so that 8 rows of 4 vectors fit a byte
-   5  RAW10 (n = 2): 5 vectors do not meet, and 17 rows of 15 fit
-   Always so many vectors, but few at the end: alone they would cost as much as a group each. They
-   begin where memory is aligned, if that is in the row: loads across cache lines cost twice. */
-RPPG__FN(void, rppg__bits)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end,
-                           int width, const uint8_t *mask, int period, int n,
-                           uint32_t total[2][2])
-{
-  enum { W = RPPG__VU };
-  const int group = n == 2 ? 5 * W : 4 * W;
-  const int over = (int)((uintptr_t)(row + begin) & (W - 1)) & ~1; /* even stays even */
-  rppg__vu sum[4];
-  uint32_t lane[W / 4];
-  uint8_t rest[5 * W];
-  int x, r, k, i;
-  sum[0] = sum[1] = sum[2] = sum[3] = rppg__vu_zero();
-  for (x = over <= begin ? begin - over : begin; x < end && width >= group; x += group) {
-    const int from = rppg__max(x, begin), to = rppg__min(x + group, end);
-    const int phase = (from - begin) % period;
-    const uint8_t *m = mask + phase, *p;
-    int at = x;
-    while (at + group > width) at -= W; /* must not leave the row, */
-    if (at < 0 || at + group < to) at = width - group;
-    if (at != from || at + group != to) { /* nor count what was or is not ours */
-      memset(rest, 0, sizeof rest);
-      memcpy(rest + (from - at), m, (size_t)(to - from));
-      m = rest;
-    }
-    p = row + at;
-    if (n == 1 && to - at <= W) RPPG__CALL(rppg__bits_of)(p, stride, rows, 1, 1, m, 1, 8, 8, sum);
-    else if (period == 2) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, 0, m, 1, 2, 2, sum);
-    else if (period == 3) RPPG__CALL(rppg__bits_of)(p, stride, rows, 4, 0, m, 1, 8, 2, sum);
-    else if (to - at <= 2 * W) RPPG__CALL(rppg__bits_of)(p, stride, rows, 2, 1, m, 2, 15, 5, sum);
-    else RPPG__CALL(rppg__bits_of)(p, stride, rows, 5, 1, m, 2, 15, 5, sum);
-  }
-  for (k = 0; k < 4; k++) {
-    const int odd = rppg__big_endian() ? k ^ 1 : k; /* a scalar word's bytes 1 and 3 */
-    rppg__vu_store(lane, sum[k]);
-    total[odd >> 1][odd & 1] = 0;
-    for (i = 0; i < W / 4; i++) total[odd >> 1][odd & 1] += lane[i];
-  }
-  for (x = width < group ? begin : end; x < end; x++) /* a frame narrower than such a group */
-    for (r = 0; r < rows; r++) {
-      const uint32_t b = row[r * stride + x] & mask[(x - begin) % period];
-      total[0][(x - begin) & 1] += n == 1 ? b : (b & 3) + (b >> 4 & 3);
-      total[1][(x - begin) & 1] += b & 15;
-    }
-}
-
 /* Of n mask bytes of two rows, 255 into dst at the first pixel of each cell of `pixels` (1, 2 or 4)
    of which any is set; what lies between is left, and 80 zeros follow the end. Adds the number of
    such cells to *count, in lanes of 16 bits, 2 * 120 at most. */
@@ -2308,7 +2277,7 @@ RPPG__FN(uint32_t, rppg__masked)(const rppg__masking *m, int rows, uint32_t tota
 
 typedef struct rppg__kernels {
   void (*columns)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
-                  int first, uint32_t *col);
+                  int first, int each, const uint8_t *mask, uint32_t *col);
   void (*products)(const uint8_t *p, ptrdiff_t stride, int h, uint32_t *sum);
   int unit; /* bytes: what begin and end of columns are multiples of; 16, 32 or 64 */
   void (*patch_where)(const rppg__patch_job *job);
@@ -2316,8 +2285,6 @@ typedef struct rppg__kernels {
   void (*patch_out)(const rppg__patch_colour *colour, float *m, int w, int rows, ptrdiff_t pixel,
                     ptrdiff_t row, ptrdiff_t channel, float *out);
   int vector; /* bytes */
-  void (*bits)(const uint8_t *row, ptrdiff_t stride, int rows, int begin, int end, int width,
-               const uint8_t *mask, int period, int n, uint32_t total[2][2]);
   uint32_t (*masked)(const rppg__masking *m, int rows, uint32_t total[16]);
 } rppg__kernels;
 
@@ -2326,10 +2293,10 @@ typedef struct rppg__kernels {
   RPPG__CAT(rppg__patch_out, suffix), RPPG__CAT(rppg__patch_vector, suffix)
 
 static const rppg__kernels rppg__table[] = {
-  { rppg__columns_base, rppg__products_base, 16, RPPG__PATCH(_base), rppg__bits_base, rppg__masked_base },
+  { rppg__columns_base, rppg__products_base, 16, RPPG__PATCH(_base), rppg__masked_base },
 #if defined(RPPG__DISPATCH)
-  { rppg__columns_avx2, rppg__products_avx2, 32, RPPG__PATCH(_avx2), rppg__bits_avx2, rppg__masked_avx2 },
-  { rppg__columns_avx512, rppg__products_avx512, 64, RPPG__PATCH(_avx512), rppg__bits_avx512, rppg__masked_avx512 },
+  { rppg__columns_avx2, rppg__products_avx2, 32, RPPG__PATCH(_avx2), rppg__masked_avx2 },
+  { rppg__columns_avx512, rppg__products_avx512, 64, RPPG__PATCH(_avx512), rppg__masked_avx512 },
 #endif
 };
 #undef RPPG__PATCH
@@ -2382,23 +2349,23 @@ static const rppg__format rppg__formats[RPPG__FORMAT_END] = {
 
 /* Samples that share a byte. The sum of a byte over many cells says nothing about its bits, but with
    sums of some bits beside it every sample follows, linearly; in units of 2^-unit the weights `to`
-   are integers. `to` is for what rppg__bits finds of byte & mask, [kind][even or odd place]; only in
+   are integers. `to` is for what rppg__columns finds of byte & mask, [kind][even or odd place]; only in
    RGB565 is the place not the same thing.
    RGB565  the low byte is B + 32 (G & 7), the high one 8 R + (G >> 3): B and G >> 3 are found.
    RAW10   the fifth byte is a + 4 b + 16 c + 64 d: a + c and a + 4 b are found, and
            64 (b + d) = all - 16 (a + c) + 15 (a + 4 b).
    RAW12   the third byte is a + 16 b: a is found. */
 typedef struct rppg__packing {
-  uint8_t unit, n, mask[5]; /* of rppg__bits: 2 * 4 * 31 and 5 * (3 + 3) fit */
+  uint8_t unit, n, each, mask[5]; /* of rppg__columns */
   int16_t to[2][2][3];
 } rppg__packing;
 static const rppg__packing rppg__packings[4] = {
-  { 0, 0, { 0, 0, 0, 0, 0 }, { { { 0, 0, 0 }, { 0, 0, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } },
-  /* RGB565 */ { 5, 1, { 0x1f, 0x07, 0, 0, 0 },
+  { 0, 0, 0, { 0, 0, 0, 0, 0 }, { { { 0, 0, 0 }, { 0, 0, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } },
+  /* RGB565 */ { 5, 1, 1, { 0x1f, 0x07, 0, 0, 0 },
                  { { { 0, -1, 32 }, { -4, 256, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } },
-  /* RAW10  */ { 6, 2, { 0, 0, 0, 0, 0x3f },
+  /* RAW10  */ { 6, 2, 5, { 0, 0, 0, 0, 0x3f },
                  { { { 64, -16, 0 }, { 64, -16, 0 } }, { { 0, 15, 0 }, { 0, 15, 0 } } } },
-  /* RAW12  */ { 4, 1, { 0, 0, 0x0f, 0, 0 },
+  /* RAW12  */ { 4, 1, 3, { 0, 0, 0x0f, 0, 0 },
                  { { { 16, -1, 0 }, { 16, -1, 0 } }, { { 0, 0, 0 }, { 0, 0, 0 } } } }
 };
 
@@ -2451,7 +2418,7 @@ typedef struct rppg__view {
   ptrdiff_t stride;
   int row; /* bytes */
   rppg__plane p;
-  const rppg__packing *packing; /* and what rppg__bits wants of it; rows of `to` in this order: */
+  const rppg__packing *packing; /* and what rppg__columns wants of it; rows of `to` in this order: */
   uint8_t swap, channel[3], mask[5 * 64 + 8];
 } rppg__view;
 
@@ -2544,21 +2511,38 @@ static void rppg__collect(const uint32_t *col, int x, int end, const rppg__plane
   }
 }
 
-/* Adds the samples that share bytes, of a rectangle x .. end - 1 of h rows, begin a cell's first. */
-static void rppg__collect_bits(const rppg__kernels *kernels, const uint8_t *row, ptrdiff_t stride,
-                               int h, int x, int end, int width, const rppg__view *v,
-                               uint64_t sum[3])
+/* The same for samples that share bytes, from the bits of vectors of w bytes. */
+static void rppg__collect_bits(const uint32_t *bit, int x, int end, int w, const rppg__view *v,
+                               int take, uint64_t sum[3])
 {
+  static const rppg__plane pair = { 1, 1, 2, { 0, 1, 3, 3, 3 } };
+  enum { SIZE = RPPG__CHUNK / 4 };
   const rppg__packing *q = v->packing;
-  uint32_t total[2][2];
-  int i, odd, c;
-  if (q->n == 0) return;
-  if (width < 5 * kernels->unit) kernels = &rppg__table[0]; /* no room for a group of long vectors */
-  kernels->bits(row, stride, h, x, end, width, v->mask, v->p.bytes, q->n, total);
-  for (i = 0; i < q->n; i++)
+  const int each = q->each;
+  int i, odd, c, stop;
+  for (i = 0; i < q->n; i++, bit += SIZE / 2) {
+    uint64_t total[3] = { 0, 0, 0 };
+    if (each == 1) rppg__collect(bit, x, end, &pair, take, total);
+    else
+      for (c = x + each - 1; c < end;) { /* a cell's last byte has them */
+        uint32_t s = 0;
+        const int move = rppg__bit_place(c, each, w) - c;
+        for (stop = rppg__min(end, c - c % w + w); c < stop; c += each)
+          s += bit[((c + move) & 3) * SIZE + ((c + move) >> 2)];
+        total[0] += take ? 0 - (uint64_t)s : s;
+      }
     for (odd = 0; odd < 2; odd++) /* modulo 2^64, as in all that is taken away again */
       for (c = 0; c < 3; c++)
-        sum[v->channel[c]] += (uint64_t)((int64_t)total[i][odd] * q->to[i][odd ^ v->swap][c]);
+        sum[v->channel[c]] += total[odd] * (uint64_t)(int64_t)q->to[i][odd ^ v->swap][c];
+  }
+}
+
+/* Adds a part of a chunk to a box, or takes it away. */
+static void rppg__collect_part(const uint32_t *col, int x, int end, int w, const rppg__view *v,
+                               int take, uint64_t sum[3])
+{
+  rppg__collect(col, x, end, &v->p, take, sum);
+  rppg__collect_bits(col + RPPG__CHUNK, x, end, w, v, take, sum);
 }
 
 /* Counts the samples of `cells` cells. */
@@ -2581,9 +2565,9 @@ static void rppg__plane_sums(const rppg__view *view, const rppg__box *box, int n
   const rppg__kernels *kernels = &rppg__table[rppg_isa_best()];
   const uint8_t *src = view->src;
   const ptrdiff_t stride = view->stride;
-  const rppg__plane *p = &view->p;
+  const rppg__packing *q = view->packing;
   const int unit = kernels->unit, width = view->row;
-  uint32_t col[RPPG__CHUNK];
+  uint32_t col[2 * RPPG__CHUNK]; /* bytes, bits */
   rppg__box part[RPPG__GROUP]; /* of a box inside the chunk */
   uint8_t of[RPPG__GROUP];     /* which box */
   int first, i;
@@ -2604,26 +2588,19 @@ static void rppg__plane_sums(const rppg__view *view, const rppg__box *box, int n
         const rppg__box *b = &part[i];
         if (b->y1 < y) continue;
         if (b->y0 > y) { next = rppg__min(next, b->y0); continue; }
-        if (b->y1 == y) { rppg__collect(col, b->x0, b->x1, p, 0, out[of[i]].sum); continue; }
-        if (b->y0 == y && going) rppg__collect(col, b->x0, b->x1, p, 1, out[of[i]].sum);
+        if (b->y1 == y) { rppg__collect_part(col, b->x0, b->x1, unit, view, 0, out[of[i]].sum); continue; }
+        if (b->y0 == y && going) rppg__collect_part(col, b->x0, b->x1, unit, view, 1, out[of[i]].sum);
         next = rppg__min(next, b->y1);
         until = rppg__max(until, b->y1);
         used |= (~(uint64_t)0 << b->x0 / unit) & (~(uint64_t)0 >> (63 - (b->x1 - 1) / unit));
       }
       if (next > RPPG_MAX_SIDE) break;
-      if (view->packing->n) next = rppg__min(next, y + 50); /* to be read again while in L1 */
-      if (!going) memset(col, 0, sizeof col);
+      if (!going) memset(col, 0, q->n ? sizeof col : sizeof col / 2);
       for (u = 0; used >> u != 0; u = v) {
         while (!(used >> u & 1)) u++;
         for (v = u + 1; used >> v & 1; v++) {} /* at most 960 / 16 = 60 units */
         kernels->columns(src + y * stride, stride, next - y, first + u * unit,
-                         rppg__min(first + v * unit, last), width, first, col);
-      }
-      for (i = 0; i < parts && view->packing->n; i++) {
-        const rppg__box *b = &part[i];
-        if (b->y0 <= y && y < b->y1)
-          rppg__collect_bits(kernels, src + y * stride, stride, next - y, first + b->x0,
-                             first + b->x1, width, view, out[of[i]].sum);
+                         rppg__min(first + v * unit, last), width, first, q->each, view->mask, col);
       }
     }
   }
@@ -2883,9 +2860,10 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
   rppg__gate gate;
   rppg_rect all;
   rppg__masking m;
-  uint8_t room[2][RPPG__TILE], tile[RPPG__TILE + 32];
-  uint32_t total[16];
-  int k, x, y, i, rows;
+  enum { TILES = 32 }; /* rows whose bits are looked at together */
+  uint8_t room[2][RPPG__TILE], tile[TILES][RPPG__TILE + 32];
+  uint32_t total[16], col[2 * RPPG__CHUNK];
+  int k, x, y, i, rows, tiles;
   if (status != RPPG_OK) return status;
   if (out == NULL) return RPPG_ERR_ARG;
   f = rppg__format_of(frame);
@@ -2917,7 +2895,7 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
     m.mask_stride = v.p.rows * stride;
     m.bytes = v.p.bytes;
     m.pixels = v.p.pixels;
-    m.dst = v.packing->n ? tile : NULL;
+    m.dst = v.packing->n ? tile[0] : NULL;
     for (i = 0; i < 16; i++) m.of[i] = (uint8_t)(i / m.bytes * m.pixels);
     for (i = 0; i < 128; i++) m.first[i] = i < 64 || i % m.pixels ? 0 : 1;
     chunk = m.dst ? RPPG__TILE : RPPG__TILE / m.pixels * m.bytes;
@@ -2927,7 +2905,8 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
       m.n = rppg__min(chunk, b.x1 - x);
       m.room = v.row - x;
       memset(total, 0, sizeof total);
-      for (y = b.y0; y < b.y1; y += rows) {
+      if (m.dst) memset(col, 0, sizeof col);
+      for (y = b.y0, tiles = 0; y < b.y1; y += rows) {
         const int wide = m.n / m.bytes * m.pixels, row = y * v.p.rows;
         const rppg__gate *g = skin ? &gate : NULL;
         m.src = v.src + y * v.stride + x;
@@ -2937,8 +2916,14 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
         if (m.a != room[0] && m.b != room[1] && !m.dst)
           rows = rppg__min((in.y1 - row) / v.p.rows, 256);
         rppg__count(&v, kernels->masked(&m, rows, total), out->count);
-        rppg__collect_bits(kernels, tile, 0, 1, 0, m.n, (int)sizeof tile, &v, out->sum);
+        if (m.dst == NULL) continue;
+        m.dst = tile[++tiles % TILES];
+        if (tiles % TILES != 0 && y + rows < b.y1) continue;
+        kernels->columns(tile[0], (ptrdiff_t)sizeof tile[0], tiles, 0, m.n, m.n, 0, v.packing->each, v.mask, col);
+        tiles = 0;
+        m.dst = tile[0];
       }
+      if (m.dst) rppg__collect_bits(col + RPPG__CHUNK, 0, m.n, kernels->unit, &v, 0, out->sum);
       for (i = 0; i < 16 / m.bytes * m.bytes; i++) {
         const int to = v.p.of[i % m.bytes];
         if ((to & 3) < 3) out->sum[to & 3] += (uint64_t)total[i] << (to >> 2 & 15);
