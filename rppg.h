@@ -1243,6 +1243,11 @@ RPPG_DEF rppg_status rppg_fuse(const rppg_result *r, size_t n, rppg_result *out,
 #else
 #  define RPPG__KEEP(x) ((void)0)
 #endif
+#if defined(__GNUC__) && RPPG__BASE == RPPG__SSE2 && !defined(__TINYC__)
+#  define RPPG__AGAIN(p) __asm__("" : "+r"(p)) /* what it points to stays in memory: sums need the registers */
+#else
+#  define RPPG__AGAIN(p) ((void)0)
+#endif
 #define RPPG__CHUNK 960 /* columns of bytes at a time: a multiple of 64 (vectors), 12 (channels) */
 #define RPPG__GROUP 64  /* ROIs at a time */
 #define RPPG__TILE  480 /* bytes, or pixels of a mask, at a time: a multiple of all cells */
@@ -1600,15 +1605,19 @@ RPPG__SUB(void, rppg__block)(const uint8_t *p, ptrdiff_t stride, int h, int coun
     for (k = 0; k < sums; k++) t[k] = rppg__vu_zero();
     for (; r < end; r++) {
       const uint8_t *q = p + r * stride;
+      if (W < 64) RPPG__AGAIN(mask); /* AVX-512 has registers for it */
       RPPG__UNROLL
       for (k = 0; k < count; k++) {
         rppg__vu y = rppg__vu_load(q + k * W);
         RPPG__KEEP(y);
         all[k] = rppg__vu_add(all[k], y);
         odd[k] = rppg__vu_add(odd[k], rppg__vu_odd(y));
+        RPPG__KEEP(all[k]);
+        RPPG__KEEP(odd[k]);
         if (n == 0) continue;
         if (k % each == 0) x = rppg__vu_and(y, rppg__vu_load(mask + k % each * W));
         else x = rppg__vu_merge(x, y, rppg__vu_load(mask + k % each * W));
+        RPPG__KEEP(x);
         if (k % each != each - 1 && k != count - 1) continue;
         if (n == 1) t[k / each] = rppg__vu_add(t[k / each], x);
         else {
@@ -1652,7 +1661,7 @@ RPPG__FN(void, rppg__columns)(const uint8_t *row, ptrdiff_t stride, int rows, in
                               int width, int first, int each, const uint8_t *mask, uint32_t *col)
 {
   enum { W = RPPG__VU, SIZE = RPPG__CHUNK / 4, BATCH = 64 };
-  const int few = each > 1 ? each : 4, kinds = each == 0 ? 0 : each == 5 ? 2 : 1;
+  const int few = each > 1 ? each : each == 1 && W < 64 ? 2 : 4, kinds = each == 0 ? 0 : each == 5 ? 2 : 1;
   int r, x, i, k, n;
   for (r = 0; r < rows; r += BATCH) {
     const uint8_t *p = row + r * stride;
@@ -2519,16 +2528,15 @@ static void rppg__collect_bits(const uint32_t *bit, int x, int end, int w, const
   enum { SIZE = RPPG__CHUNK / 4 };
   const rppg__packing *q = v->packing;
   const int each = q->each;
-  int i, odd, c, stop;
+  int i, odd, c, v0;
   for (i = 0; i < q->n; i++, bit += SIZE / 2) {
     uint64_t total[3] = { 0, 0, 0 };
     if (each == 1) rppg__collect(bit, x, end, &pair, take, total);
     else
-      for (c = x + each - 1; c < end;) { /* a cell's last byte has them */
+      for (v0 = x / w, c = x + each - 1; c < end; v0++) { /* a cell's last byte has them */
+        const int stop = rppg__min(end, (v0 + 1) * w), move = (v0 / each - v0) * w;
         uint32_t s = 0;
-        const int move = rppg__bit_place(c, each, w) - c;
-        for (stop = rppg__min(end, c - c % w + w); c < stop; c += each)
-          s += bit[((c + move) & 3) * SIZE + ((c + move) >> 2)];
+        for (; c < stop; c += each) s += bit[((c + move) & 3) * SIZE + ((c + move) >> 2)];
         total[0] += take ? 0 - (uint64_t)s : s;
       }
     for (odd = 0; odd < 2; odd++) /* modulo 2^64, as in all that is taken away again */
