@@ -1612,7 +1612,7 @@ RPPG__SUB(void, rppg__block)(const uint8_t *p, ptrdiff_t stride, int h, int coun
         RPPG__KEEP(y);
         all[k] = rppg__vu_add(all[k], y);
         odd[k] = rppg__vu_add(odd[k], rppg__vu_odd(y));
-        RPPG__KEEP(all[k]);
+        RPPG__KEEP(all[k]); /* gcc 12 kept them in memory */
         RPPG__KEEP(odd[k]);
         if (n == 0) continue;
         if (k % each == 0) x = rppg__vu_and(y, rppg__vu_load(mask + k % each * W));
