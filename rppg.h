@@ -5670,6 +5670,7 @@ typedef struct rppg__reader {
   double *tally, *bpm;       /* [classes] votes of a window; rate of each class */
   float *wave, *power;       /* [s->n] ring, by grid time; [s->bins] */
   unsigned char *work;       /* of rppg_patch, for boxes up to cfg.model_face */
+  double said, sharp;        /* at the last estimate: its rate, 0 for none, and the share that stands behind it */
   int has_patch;
 } rppg__reader;
 
@@ -5981,10 +5982,13 @@ static void rppg__model_rate(rppg_session *s, size_t m, size_t lo, size_t hi, do
                              rppg_result *r)
 {
   double share, bpm;
+  s->reader->said = s->reader->sharp = 0.0;
   if (m < s->reader->frames) return;
   bpm = s->reader->classes ? rppg__model_votes(s, m, &share)
                            : rppg__model_wave(s, m, lo, hi, res, &share);
   if (!(bpm >= s->cfg.bpm_min && bpm <= s->cfg.bpm_max)) return;
+  s->reader->said = bpm;
+  s->reader->sharp = share;
   if (rppg__abs(bpm - r->hr_bpm) <= 5.0) {
     if (share >= 0.5) { r->hr_bpm = bpm; r->source = RPPG_SOURCE_MODEL; }
     r->confidence = 1.0 - (1.0 - r->confidence) * (1.0 - 0.5 * share);
