@@ -5,6 +5,7 @@ calibration data, weights s8 per output channel. What has no form of 8 bits stay
     small.write("model8.rppg")
 """
 import copy
+import dataclasses
 
 import numpy as np
 
@@ -94,40 +95,48 @@ def plan(graph, keep):
         chosen -= wrong
 
 
-def quantize(graph, data, method="mse", keep=()):
-    """A new graph of 8 bits where that is possible, and a report: for each tensor of 8 bits its name, span and the ratio
-    of signal to error in dB; data: tuples of inputs, as representative as can be had."""
+@dataclasses.dataclass
+class Ranges:
+    """What becomes 8 bits in a graph, and with what numbers."""
+    chosen: set    # numbers of layers
+    read: set      # tensors that those layers read
+    small: list    # tensors that become u7, in order
+    before: dict   # of convolutions with a table: tensor -> what the table is of
+    numbers: dict  # tensor -> scale, zero point
+    seen: dict     # tensor -> what it was on each sample
+
+
+def sums_before(graph, kept, data):
+    """What the convolutions that make these tensors give before their activations, on every sample."""
+    split, kept = copy.deepcopy((graph, kept))
+    rows, sums = [], {}
+    for l in split.layers:
+        rows.append(l)
+        if l.out[0] in kept:
+            t = blob.Tensor(l.out[0].shape)
+            rows.append(blob.Layer("act", [t], l.out, act=l.act))
+            l.out, l.act = [t], "linear"
+            sums[kept.index(rows[-1].out[0])] = t
+    split.layers = rows
+    split.fuse = lambda: None
+    found = values(split, list(sums.values()), data)
+    return [found[sums[k]] for k in range(len(kept))]
+
+
+def measure(graph, data, method="mse", keep=()):
+    """The Ranges of a fused graph on these samples."""
     if method not in METHODS:
         raise blob.BlobError(f"method {method}: one of {', '.join(METHODS)}")
-    graph = copy.deepcopy(graph)
-    graph.fuse()
     chosen = plan(graph, set(keep))
     layers = [graph.layers[i] for i in sorted(chosen)]
     read = {t for l in layers for t in l.ins}
-    small = list({t: None for l in layers for t in (*l.ins, *l.out) if t in read})  # u7, in order
-    inputs = [t for t in small if t.kind == "input"]
-    before = {}  # of convolutions with a table: what the table is of
-    for l in layers:
-        if l.op == "conv" and l.act in TABLES and l.out[0] in read and l.out[0].kind != "output":
-            before[l.out[0]] = blob.Tensor(l.out[0].shape)
-    whole = copy.deepcopy(graph)
+    small = list({t: None for l in layers for t in (*l.ins, *l.out) if t in read})
+    before = {l.out[0]: blob.Tensor(l.out[0].shape) for l in layers
+              if l.op == "conv" and l.act in TABLES and l.out[0] in read and l.out[0].kind != "output"}
     seen = values(graph, [t for t in small if t.kind == "activation"], data)
-    seen.update({t: np.stack([np.asarray(x[t.offset], np.float32).reshape(t.shape) for x in data]) for t in inputs})
-    sums = {}
-    if before:  # the same graph with those activations as layers of their own
-        split, kept = copy.deepcopy((graph, list(before)))
-        rows = []
-        for l in split.layers:
-            rows.append(l)
-            if l.out[0] in kept:
-                t = blob.Tensor(l.out[0].shape)
-                rows.append(blob.Layer("act", [t], l.out, act=l.act))
-                l.out, l.act = [t], "linear"
-                sums[kept.index(rows[-1].out[0])] = t
-        split.layers = rows
-        split.fuse = lambda: None
-        found = values(split, list(sums.values()), data)
-        seen.update({before[out]: found[sums[k]] for k, out in enumerate(before)})
+    seen.update({t: np.stack([np.asarray(x[t.offset], np.float32).reshape(t.shape) for x in data]) for t in small if t.kind == "input"})
+    if before:
+        seen.update(zip(before.values(), sums_before(graph, list(before), data)))
     same = {t: t for t in small}  # tensors that must share their scale: the first of each set
 
     def root(t):
@@ -145,7 +154,30 @@ def quantize(graph, data, method="mse", keep=()):
         spans[root(t)] = (min(a, lo), max(b, hi))
     numbers = {t: span(*spans[root(t)]) for t in small}
     numbers.update({t: span(*choose(seen[t], method)) for t in before.values()})
+    return Ranges(chosen, read, small, before, numbers, seen)
 
+
+def weight_steps(w):
+    """Of s8 weights [Co]...: one step for each output channel."""
+    step = np.abs(w).reshape(len(w), -1).max(axis=1) / 127
+    step[step == 0] = 1
+    return step.astype(np.float32)
+
+
+def quantize(graph, data, method="mse", keep=()):
+    """A new graph of 8 bits where that is possible, and a report: for each tensor of 8 bits its name, span and the ratio
+    of signal to error in dB; data: tuples of inputs, as representative as can be had."""
+    graph = copy.deepcopy(graph)
+    graph.fuse()
+    whole = copy.deepcopy(graph)
+    ranges = measure(graph, data, method, keep)
+    new, eight = rebuild(graph, ranges)
+    return new, compare(whole, new, graph, [t for t in ranges.small if t in eight], eight, ranges.numbers, ranges.seen, data)
+
+
+def rebuild(graph, ranges):
+    """The graph of 8 bits, and its tensors by those of the graph; the graph is used up."""
+    chosen, read, before, numbers = ranges.chosen, ranges.read, ranges.before, ranges.numbers
     new = blob.Graph()
     new.inputs, new.states, new.outputs = graph.inputs, graph.states, graph.outputs
     new.spec, new.camera, new.note, new.classes = graph.spec, graph.camera, graph.note, graph.classes
@@ -178,9 +210,7 @@ def quantize(graph, data, method="mse", keep=()):
             new.layers.append(blob.Layer(l.op, [as8(t) for t in l.ins], [eight[out]], l.weights, l.p, l.f, l.act, l.flags, l.name))
         else:
             w = l.weights[0].data
-            step = np.abs(w).reshape(len(w), -1).max(axis=1) / 127
-            step[step == 0] = 1
-            step = step.astype(np.float32)
+            step = weight_steps(w)
             integers = np.clip(np.rint(w / step.reshape(-1, 1, 1, 1, 1)), -127, 127)
             weights = [blob.Tensor((1, 1, 1, 1), "weight", "s8", integers), l.weights[1] if len(l.weights) > 1 else None,
                        blob.Graph.weight(step)]
@@ -192,7 +222,7 @@ def quantize(graph, data, method="mse", keep=()):
                 eight[out] = new.lookup(to, TABLES[l.act], *numbers[out])
             elif to is out:
                 floats.add(out)
-    return new, compare(whole, new, graph, [t for t in small if t in eight], eight, numbers, seen, data)
+    return new, eight
 
 
 def compare(whole, new, graph, small, eight, numbers, seen, data):
