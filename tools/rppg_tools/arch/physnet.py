@@ -26,17 +26,24 @@ class PhysNet(nn.Module):
                 nn.ConvTranspose3d(width, width, (4, 1, 1), (2, 1, 1), (1, 0, 0)), nn.BatchNorm3d(width), nn.ELU()))
         self.ConvBlock10 = nn.Conv3d(width, 1, 1)
 
-    def encode(self, x):
-        """[N, 64, T / 4, H / 16, W / 16]"""
+    def features(self, x):
+        """The maps behind each but the first of its resolutions: [N, C, T, H / 2, W / 2], [N, C, T / 2, H / 4, W / 4],
+        [N, C, T / 4, H / 8, W / 8] and [N, C, T / 4, H / 16, W / 16]."""
+        maps = []
         for k in range(1, 10):
             x = getattr(self, f"ConvBlock{k}")(x)
             if k in POOLS:
+                maps.append(x)
                 x = nn.functional.max_pool3d(x, POOLS[k])
-        return x
+        return [*maps[1:], x]
+
+    def head(self, maps):
+        """The wave from the last maps."""
+        x = self.upsample2(self.upsample(maps))
+        return self.ConvBlock10(x.mean((3, 4), keepdim=True)).flatten(1)
 
     def forward(self, x):
-        x = self.upsample2(self.upsample(self.encode(x)))
-        return self.ConvBlock10(x.mean((3, 4), keepdim=True)).flatten(1)
+        return self.head(self.features(x)[-1])
 
     def lower(self, g, x):
         """x [T][H][W][3]"""
