@@ -92,7 +92,7 @@ def test_terms_tell_shape_from_time():
     late, low = torch.roll(hump, 5, 1), hump * 0.5
     shape, time = dilate.terms(torch.cat([hump, late, low]), hump.expand(3, -1), 1e-3)
     assert abs(shape[1] - shape[0]) < 0.05 < shape[2], "warping undoes a shift, not a change of height"
-    assert time[1] > 2 * time[2] and time[1] > 20 * time[0]
+    assert time[1] > 2 * time[2] and time[1] > 4 * time[0], "where both are flat many paths are as good, and cost a little"
     # the hump's cells lie off the diagonal by 5: for about as many cells as it is wide
     assert 10 * 25 / 64 ** 2 < time[1] < 64 * 25 / 64 ** 2
 
