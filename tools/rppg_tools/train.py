@@ -1,6 +1,7 @@
 """train: a network on colour signals, from recordings or simulated ones to a blob, as Kopeliovich 2019 trains."""
 import collections
 import dataclasses
+import functools
 import pathlib
 import platform
 
@@ -16,7 +17,7 @@ VALIDATION, TEST = 2048, 4096  # fragments
 SEEDS = {"weights": 1, "validation": 2, "test": 3}  # of sets that are drawn once, so that every job has the same
 PARITY = 1e-4                # largest difference of C and PyTorch, as a share of the outputs' range
 
-Set = collections.namedtuple("Set", "x bpm camera scenario")
+Set = collections.namedtuple("Set", "x bpm camera mixed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,15 +37,16 @@ class Job:
 
 # ---- data --------------------------------------------------------------------------------------------------
 
-def sources(job, split):
+@functools.cache
+def sources(folder, split):
     from . import scene
-    return scene.Sources(pathlib.Path(job.data) if job.data else None, split)
+    return scene.Sources(folder or None, split)
 
 
 def fragments(job, split, n, rng, cameras=None):
     from . import scene
     names = cameras or job.cameras
-    return Set(*scene.fragments(rng, sources(job, split), [scene.CAMERAS[name] for name in names], n))
+    return Set(*scene.fragments(rng, sources(job.data, split), [scene.CAMERAS[name] for name in names], n))
 
 
 def fixed_set(job, split, n, cameras=None):
@@ -72,20 +74,26 @@ class Batches:
 # ---- networks ----------------------------------------------------------------------------------------------
 
 def network(job, bpm):
-    """With the weights of the job's seed. bpm: rates of a training set. The last batch norm of a network that gives a rate
-    begins at their mean and deviation: 1cycle with few steps could not bring it there."""
+    """With the weights of the job's seed. bpm: rates of a training set. The last batch norm of a network whose outputs are
+    compared with numbers begins near these - mean and deviation of the rates, height of a smoothed label -
+    for 1cycle needs thousands of steps to bring it there."""
     torch = need_torch()
-    from . import arch
+    from . import arch, rate_losses
     if job.arch not in LOSSES:
         raise core.ToolError(f"no network '{job.arch}' to train: one of {', '.join(LOSSES)}")
     torch.manual_seed(job.seed)
     model = arch.build(job.arch)
-    if model.spec.task == "rate":
-        last = model.dense[-1][2]
-        with torch.no_grad():
-            last.weight.fill_(float(bpm.std()))
-            last.bias.fill_(float(bpm.mean()))
+    with torch.no_grad():
+        if model.spec.task == "rate":
+            last_norm(model).weight.fill_(float(bpm.std()))
+            last_norm(model).bias.fill_(float(bpm.mean()))
+        elif LOSSES[job.arch] == "combined":
+            last_norm(model).weight.fill_(float(rate_losses.SMOOTHED.max()))
     return model
+
+
+def last_norm(model):
+    return (model.filters or model.dense)[-1][2]
 
 
 def loss_of(job, bpm):
@@ -167,9 +175,8 @@ def tested(trained, test):
 
 def subsets(test, cameras):
     """Those of the paper's table 2: {name: mask}. Its three cameras are ours in their order."""
-    moving = np.array([s != "stationary" for s in test.scenario])
-    return {"Stationary": ~moving, "Mixed Motion": moving,
-            **{name: test.camera == k for k, name in enumerate(cameras)}, "Full": np.ones(len(moving), bool)}
+    return {"Stationary": ~test.mixed, "Mixed Motion": test.mixed,
+            **{name: test.camera == k for k, name in enumerate(cameras)}, "Full": np.ones(len(test.mixed), bool)}
 
 
 def figures_by_subset(out, test, cameras):
