@@ -19,18 +19,12 @@ Row = collections.namedtuple("Row", "data_set recording split method window_s st
 class Model:
     """A blob of a model of colour signals; of several regions where it wants them."""
 
-    def __init__(self, path):
-        try:
-            self.blob = pathlib.Path(path).read_bytes()
-            nn.Model(self.blob)
-        except OSError as error:
-            raise core.ToolError(f"{path}: {error.strerror}") from error
-        except core.ToolError as error:
-            raise core.ToolError(f"{path}: {error}") from error
-        spec = blob.read(self.blob).spec
+    def __init__(self, packed):
+        nn.Model(packed)  # says what is wrong with it
+        spec = blob.read(packed).spec
         if spec.get("source") != SOURCES["signals"]:
-            raise core.ToolError(f"{path}: not a model of colour signals: it cannot be shown recordings of colours")
-        self.regions = spec["channels"] // 3
+            raise core.ToolError("not a model of colour signals: it cannot be shown recordings of colours")
+        self.blob, self.regions = packed, spec["channels"] // 3
 
     def view(self, rgb):
         """Colours [n][regions][3] of a recording, in as many regions as the model wants: they are taken in turn."""
@@ -252,7 +246,10 @@ def run(args):
         windows_s = [float(w) for w in args.windows.split(",")]
     except ValueError as error:
         raise core.ToolError(f"--windows: {error}") from error
-    model = Model(args.model) if args.model else None
+    try:
+        model = Model(args.model.read_bytes()) if args.model else None
+    except (OSError, core.ToolError) as error:
+        raise core.ToolError(f"{args.model}: {error}") from error
     rows = list(all_rows(data.recordings(args.data, sets, args.point), methods, windows_s, splits, model))
     if not rows:
         raise core.ToolError("no window to judge: no recording is long enough, or none is of that kind")
