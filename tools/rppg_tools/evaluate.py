@@ -57,6 +57,23 @@ def side_by_side(with_model, without):
     return (f["hr_bpm"], f["confidence"], with_model["model_bpm"] or np.nan, with_model["model_share"], with_model["source"])
 
 
+def simulated(cameras, splits, count, folder=None, seconds=60.0, seed=20261121):
+    """count recordings of each camera and split, half of them with a head that moves. folder: of the recordings whose pulses
+    and nuisance are used."""
+    from . import scene
+    for split in splits:
+        sources = scene.Sources(folder, split)
+        for name in cameras:
+            for k in range(count):
+                rng = np.random.default_rng([seed, data.SPLITS.index(split), list(scene.CAMERAS).index(name), k])
+                clip = scene.signals(rng, sources, scene.CAMERAS[name], seconds, motion=scene.SCENARIOS[k % 2])
+
+                def reference(start, end, clip=clip):
+                    return float(clip.bpm[(clip.t_s >= start) & (clip.t_s <= end)].mean())
+                methods = ("green",) if scene.CAMERAS[name].grey else ("pos", "chrom", "green")
+                yield data.Recording(f"simulated {name}", f"{clip.scenario}_{k}", split, clip.t_s, clip.rgb, reference, methods)
+
+
 def all_rows(recordings, methods=None, windows_s=WINDOWS_S, splits=data.SPLITS, model=None):
     for recording in recordings:
         if recording.split in splits:
@@ -214,7 +231,10 @@ def add_command(commands):
     p = commands.add_parser("evaluate", help="error tables, plots, the README's table", description=__doc__ + """
         The data folder and the splits are described at the top of rppg_tools/data.py; a folder of one's own
         is described by `check --help`.""")
-    p.add_argument("data", type=pathlib.Path, help="folder of recordings")
+    p.add_argument("data", type=pathlib.Path, nargs="?", help="folder of recordings")
+    p.add_argument("--simulated", metavar="CAMERAS", help="not these recordings, but simulated ones of cameras of "
+                   "rppg_tools/scene.py, comma between, with the pulses and the nuisance of the recordings, if given")
+    p.add_argument("--clips", type=int, default=20, help="simulated: of each camera and split, a minute each (20)")
     p.add_argument("--sets", help="data sets, comma between; all that are there")
     p.add_argument("--methods", help=f"{','.join(core.METHODS)}; those that suit the data set")
     p.add_argument("--windows", default="10,15", help="seconds (10,15)")
@@ -249,7 +269,14 @@ def run(args):
         model = Model(args.model.read_bytes()) if args.model else None
     except (OSError, core.ToolError) as error:
         raise core.ToolError(f"{args.model}: {error}") from error
-    rows = list(all_rows(data.recordings(args.data, sets, args.point), methods, windows_s, splits, model))
+    if args.simulated:
+        from . import scene
+        recordings = simulated(words(args.simulated, list(scene.CAMERAS), "camera"), splits or data.SPLITS, args.clips, args.data)
+    elif args.data:
+        recordings = data.recordings(args.data, sets, args.point)
+    else:
+        raise core.ToolError("of what? a folder of recordings, or --simulated")
+    rows = list(all_rows(recordings, methods, windows_s, splits, model))
     if not rows:
         raise core.ToolError("no window to judge: no recording is long enough, or none is of that kind")
     entries = table(rows, side_figures if model else figures)
