@@ -1,15 +1,15 @@
-"""python -m rppg_tools evaluate|calibrate|pack|convert|inspect|parity|cards|train ..."""
+"""python -m rppg_tools evaluate|calibrate|pack|convert|inspect|parity|cards|train|tables ..."""
 import argparse
 import sys
 
-from . import calibrate, cards, convert, core, evaluate, inspect, pack, parity, train
+from . import calibrate, cards, convert, core, evaluate, inspect, pack, parity, tables, train
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m rppg_tools", description=(
         "Figures of rppg.h, and models for rppg_nn.h. All figures come from the C code itself, which is compiled and called."))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (evaluate, calibrate, pack, convert, inspect, parity, cards, train):
+    for module in (evaluate, calibrate, pack, convert, inspect, parity, cards, train, tables):
         module.add_command(commands)
     args = parser.parse_args(argv)
     try:
