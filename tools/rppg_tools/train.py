@@ -2,6 +2,7 @@
 import collections
 import dataclasses
 import functools
+import json
 import pathlib
 import platform
 
@@ -158,10 +159,13 @@ def train(job, folder, validation=None):
     graph = arch.graph(model)
     graph.note = f"{job.arch}, trained on {', '.join(job.cameras)} by rppg_tools train"
     blob = graph.pack()
+    trained = Trained(model, blob, best)
     if training.rank() == 0:
+        tested(trained, Set(*(v[:256] for v in validation)))
         (folder / "model.rppg").write_bytes(blob)
         training.export_onnx(model, (torch.from_numpy(validation.x[:2]),), folder / "model.onnx")
-    return Trained(model, blob, best)
+        (folder / "job.json").write_text(json.dumps(dataclasses.asdict(job), indent=2) + "\n", encoding="utf-8")
+    return trained
 
 
 def tested(trained, test):
