@@ -768,8 +768,9 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
    peaks are in doubt, hr_bpm does, and so do confidence and tracked_bpm: call it at least once in a
    window's length, so that it has something to remember.
 
-   With a model, its rate is the answer where it is sharp and agrees with the FFT, or is sharp and
-   the FFT is unsure; else the FFT's is. out->source says which, RPPG_FLAG_DISAGREE that they differ.
+   With a model, its rate is the answer where it is sharp and the FFT is unsure; else, and where both
+   agree, the FFT's is. out->source says which, RPPG_FLAG_DISAGREE that they differ. A classifier whose
+   rates cover less than half of the band, in octaves, is not heard.
 
    Returns RPPG_OK; RPPG_ERR_DATA while the window is shorter than min_window_s (out untouched).
    Exact. Cost: at most 2 signals + 4 FFTs, methods of a window 3 a ROI more, a consensus 4 more.  */
@@ -6352,31 +6353,72 @@ static void rppg__model_learn(rppg_session *s, size_t m, const rppg_result *fft)
   rppg__adapter_step(a);
 }
 
-/* Model and FFT: r holds the FFT's answer. Where both agree, the model's rate, when it is sharp, and more
-   confidence; where they differ, the surer one, and less. */
+/* Weights of the logits of the FFT's confidence and of the model's share, and a constant, for POS and its
+   like, GREEN, CONTACT: of the chance that a rate is within 5 bpm of the truth, the FFT's where both
+   agree; where they differ, the model's, and the FFT's. Logistic regressions; not set by hand.    */
+/* rppg_tools calibrate --model: begin */
+static const double rppg__model_weight[3][3][3] = {
+  { { 1.3214, 1.5948, 1.1700 }, { 0.3910, 1.8437, -0.2163 }, { 1.0461, -0.1145, -0.3228 } },
+  { { 0.9280, 1.8044, 0.4899 }, { -0.3459, 1.4651, -1.8061 }, { 1.1157, -0.5004, -0.3282 } },
+  { { 1.7776, -0.2683, 2.0934 }, { -0.7507, -0.0671, -2.5798 }, { 1.2559, -0.3824, 1.5998 } }
+};
+/* rppg_tools calibrate --model: end */
+
+static double rppg__logit(double p)
+{
+  p = rppg__within(p, 0.001, 0.999);
+  return rppg__log(p / (1.0 - p));
+}
+
+static double rppg__model_chance(const double *w, double confidence, double share)
+{
+  return 1.0 / (1.0 + rppg__exp(-(w[0] * rppg__logit(confidence) + w[1] * rppg__logit(share) + w[2])));
+}
+
+/* Whether a classifier's rates cover half of the session's band, in octaves: one for people has nothing
+   to say of monkeys, however sharp it is. */
+static int rppg__model_fits(const rppg_session *s)
+{
+  const rppg__reader *r = s->reader;
+  double lo = s->cfg.bpm_min, hi = s->cfg.bpm_max;
+  if (r->classes < 2) return 1;
+  if (r->bpm[0] > lo) lo = r->bpm[0];
+  if (r->bpm[r->classes - 1] < hi) hi = r->bpm[r->classes - 1];
+  return hi > lo && hi / lo * (hi / lo) > s->cfg.bpm_max / s->cfg.bpm_min;
+}
+
+/* Model and FFT: r holds the FFT's answer. Where both agree it stays, since a peak is found to less than a
+   class, with another confidence; where they differ, the likelier one, but an FFT that is sure is not
+   overruled: a model can be as sure of what it has never seen. */
 static void rppg__model_rate(rppg_session *s, size_t m, size_t lo, size_t hi, double res,
                              rppg_result *r)
 {
-  double share, bpm;
+  const double (*w)[3] =
+      rppg__model_weight[s->cfg.method == RPPG_CONTACT ? 2 : rppg__plain(s->cfg.method)];
+  double share, bpm, chance;
+  int sure;
   s->reader->said = s->reader->sharp = 0.0;
   if (m < s->reader->frames * s->reader->step) return;
   rppg__model_learn(s, m, r);
   bpm = s->reader->classes ? rppg__model_votes(s, m, &share)
                            : rppg__model_wave(s, m, lo, hi, res, &share);
-  if (!(bpm >= s->cfg.bpm_min && bpm <= s->cfg.bpm_max)) return;
   s->reader->said = bpm;
   s->reader->sharp = share;
-  if (rppg__abs(bpm - r->hr_bpm) <= 5.0) {
-    if (share >= 0.5) { r->hr_bpm = bpm; r->source = RPPG_SOURCE_MODEL; }
-    r->confidence = 1.0 - (1.0 - r->confidence) * (1.0 - 0.5 * share);
+  if (!(bpm >= s->cfg.bpm_min && bpm <= s->cfg.bpm_max) || !rppg__model_fits(s)) return;
+  if (rppg__abs(bpm - r->hr_bpm) > 5.0) r->flags |= RPPG_FLAG_DISAGREE;
+  if (r->flags & (RPPG_FLAG_STATIC | RPPG_FLAG_FLICKER)) return; /* light fools the model, too */
+  if (!(r->flags & RPPG_FLAG_DISAGREE)) {
+    r->confidence = rppg__model_chance(w[0], r->confidence, share);
     return;
   }
-  r->flags |= RPPG_FLAG_DISAGREE;
-  if (share > 0.6 && r->confidence < 0.5 && !(r->flags & (RPPG_FLAG_STATIC | RPPG_FLAG_FLICKER))) {
+  sure = r->confidence >= 0.5;
+  chance = rppg__model_chance(w[1], r->confidence, share);
+  r->confidence = rppg__model_chance(w[2], r->confidence, share);
+  if (!sure && chance > r->confidence) {
     r->hr_bpm = bpm;
     r->source = RPPG_SOURCE_MODEL;
-    r->confidence = 0.5 * share * (1.0 - r->confidence);
-  } else r->confidence *= 0.7;
+    r->confidence = chance;
+  }
 }
 #endif
 

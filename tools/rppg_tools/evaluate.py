@@ -31,6 +31,13 @@ class Model:
         return rgb[:, np.arange(self.regions) % rgb.shape[1]]
 
 
+def model_of(path):
+    try:
+        return Model(path.read_bytes())
+    except (OSError, core.ToolError) as error:
+        raise core.ToolError(f"{path}: {error}") from error
+
+
 def rows_of(recording, method, window_s, model=None):
     """A Row for each window that has a reference, or that is known to show no pulse. With a model the rates are those of a
     session that has it, and fft those of one that has none."""
@@ -265,10 +272,7 @@ def run(args):
         windows_s = [float(w) for w in args.windows.split(",")]
     except ValueError as error:
         raise core.ToolError(f"--windows: {error}") from error
-    try:
-        model = Model(args.model.read_bytes()) if args.model else None
-    except (OSError, core.ToolError) as error:
-        raise core.ToolError(f"{args.model}: {error}") from error
+    model = model_of(args.model) if args.model else None
     if args.simulated:
         from . import scene
         recordings = simulated(words(args.simulated, list(scene.CAMERAS), "camera"), splits or data.SPLITS, args.clips, args.data)
