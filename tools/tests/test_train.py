@@ -172,6 +172,20 @@ def test_from_data_to_blob(name, tmp_path, capsys, few):
     np.testing.assert_allclose(got, want, atol=1e-4 * np.ptp(want) if name != "SE" else 1e-2)
 
 
+def test_a_job_may_begin_where_another_ended(tmp_path):
+    rates = np.array([60.0, 80.0])
+    before = train.network(train.Job("SE", ()), rates)
+    torch.save(before.state_dict(), tmp_path / "best.pt")
+    after = train.network(train.Job("CL+F", (), seed=2, start=str(tmp_path)), rates)
+    assert torch.equal(after.convs[2][0].weight, before.convs[2][0].weight)
+    assert torch.equal(after.dense[0][0].weight, before.dense[0][0].weight)
+    assert after.dense[1][0].weight.shape == (134, 60)
+    with pytest.raises(ToolError, match="no tensor of it fits"):
+        train.network(train.Job("spectral", (), start=str(tmp_path)), rates)
+    with pytest.raises(ToolError, match="not the weights"):
+        train.network(train.Job("CL", (), start=str(tmp_path / "no")), rates)
+
+
 def test_sharpening_is_in_the_blob(few):
     model = train.network(train.Job("CL+F", ()), np.array([70.0])).eval()
     x = drawn(2, np.random.default_rng(2)).x
