@@ -158,8 +158,7 @@ def into_readme(path, text, command="evaluate"):
 def add_command(commands):
     p = commands.add_parser("evaluate", help="error tables, plots, the README's table", description=__doc__ + """
         The data folder and the splits are described at the top of rppg_tools/data.py; a folder of one's own
-        holds a folder a recording with trace.csv (t,r,g,b[,r,g,b...]) and reference.csv (t,bpm) or rr.csv
-        (t,rr), all in seconds.""")
+        is described by `check --help`.""")
     p.add_argument("data", type=pathlib.Path, help="folder of recordings")
     p.add_argument("--sets", help="data sets, comma between; all that are there")
     p.add_argument("--methods", help=f"{','.join(core.METHODS)}; those that suit the data set")
