@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import platform
+import warnings
 
 import numpy as np
 
@@ -180,7 +181,9 @@ def train(job, folder, validation=None):
     if training.rank() == 0:
         tested(trained, Set(*(v[:256] for v in validation)))
         (folder / "model.rppg").write_bytes(blob)
-        training.export_onnx(model, (torch.from_numpy(validation.x[:2]),), folder / "model.onnx")
+        with warnings.catch_warnings():  # an instance norm without statistics is always in "training mode"
+            warnings.simplefilter("ignore")
+            training.export_onnx(model, (torch.from_numpy(validation.x[:2]),), folder / "model.onnx")
         (folder / "job.json").write_text(json.dumps(dataclasses.asdict(job), indent=2) + "\n", encoding="utf-8")
     return trained
 

@@ -1,6 +1,5 @@
 """Kopeliovich 2019: losses against SciPy and PyTorch, gradients against differences, and a job from data to blob."""
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -240,11 +239,16 @@ def test_tables_from_a_folder(tmp_path, capsys, few, monkeypatch):
     assert "| spectral | 63,897 | 8 | simulated |" in text and "| webcam | spectral |" in text
     assert "*11.6, 10.8*" in text and "*4.9, 13.3, 17.2, 11.6*" in text
     assert (tmp_path / "kopeliovich.svg").stat().st_size > 1000
-    job = train.Job(**{k: tuple(v) if isinstance(v, list) else v
-                       for k, v in json.loads((tmp_path / "jobs" / "spectral-phone" / "job.json").read_text()).items()})
+    job = tables.read_job(tmp_path / "jobs" / "spectral-phone")
     assert job.cameras == ("phone",)
     (found, blob), *_ = [f for f in tables.finished(tmp_path / "jobs") if f[0] == job]
     assert nn.Model(blob).outputs == [(1, 1, 1, 128)]
+
+
+def test_fragments_of_the_start_count(tmp_path):
+    (tmp_path / "job.json").write_text('{"arch": "SE", "cameras": ["webcam"], "epochs": 2, "steps": 3, "batch": 4}')
+    job = train.Job("CL", ("webcam",), epochs=1, steps=10, batch=10, start=str(tmp_path))
+    assert tables.seen(job) == 124
 
 
 def test_range_test_finds_the_rate(tmp_path):
