@@ -16,7 +16,7 @@ and one reference, on the same clock, each with a line of names on top like the 
   reference.csv   t,bpm: readings of a pulse meter, of which those in a window are averaged;
 
 and, where it matters, about.json: {"subject": "anna", "camera": "door 2", "scenario": "still", "split": "train"}, all
-of them optional. Subjects are drawn into train, validation and test (70, 10 and 20 % of them) by their names, so that
+of them optional, with the "start" that `webcam` writes there (UTC, of t = 0). Subjects are drawn into train, validation and test (70, 10 and 20 % of them) by their names, so that
 nobody is on two sides, unless each recording of a subject names the same split. Without a subject: test.
 """
 import dataclasses
@@ -33,7 +33,7 @@ from .core import ToolError
 
 SPLITS = ("train", "validation", "test")
 SEED = "rppg 20240521"           # of the draw of subjects
-ABOUT = ("subject", "camera", "scenario", "split")
+ABOUT = ("subject", "camera", "scenario", "split", "start")
 REFERENCES = {"ppg.csv": "t,ppg", "rr.csv": "t,rr", "reference.csv": "t,bpm"}
 LEAST_FPS, LEAST_S, GAP_S = 10.0, 10.0, 1.0  # a pulse of 4 Hz; the default window and max_gap_s of a session
 LEAST_PPG_HZ = 20.0
@@ -243,6 +243,11 @@ def read_about(folder):
     return about
 
 
+def about_of(folder):
+    """Those parts of about.json that an Own has."""
+    return {key: value for key, value in read_about(folder).items() if key != "start"}
+
+
 def read(folder):
     """The Own of one folder; Trouble without its name where it cannot be."""
     if (folder / "trace.csv").exists():
@@ -251,7 +256,7 @@ def read(folder):
         t, rgb = read_video(folder)
     else:
         raise Trouble("has neither trace.csv nor video.y4m nor frames/")
-    return Own(folder, t, rgb, *read_reference(folder), **read_about(folder))
+    return Own(folder, t, rgb, *read_reference(folder), **about_of(folder))
 
 
 def folders(folder):

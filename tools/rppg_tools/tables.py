@@ -19,13 +19,23 @@ PAPER_3 = {  # MAE in bpm on Cam1, Cam2, Cam3, all; by the cameras that CL+F was
     (0, 1): (3.1, 4.6, 14.8, 7.5), (0, 2): (7.6, 13.5, 7.1, 9.3), (1, 2): (10.1, 5.5, 4.6, 6.8)}
 
 
+def read_job(folder):
+    values = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    return train.Job(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+
+def seen(job):
+    """How many fragments went through the network, those of the job that it began with too."""
+    before = seen(read_job(pathlib.Path(job.start))) if job.start else 0
+    return before + job.epochs * job.steps * job.batch
+
+
 def finished(folder):
     """[(Job, blob)] of what train left in folder/*, in the order of LOSSES, the jobs of most cameras first."""
     found = []
     for path in sorted(folder.glob("*/job.json")):
         try:
-            job = train.Job(**{k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(path.read_text("utf-8")).items()})
-            found.append((job, (path.parent / "model.rppg").read_bytes()))
+            found.append((read_job(path.parent), (path.parent / "model.rppg").read_bytes()))
         except (OSError, ValueError, TypeError) as error:
             raise core.ToolError(f"{path}: not a finished job: {error}") from error
     return sorted(found, key=lambda f: (-len(f[0].cameras), f[0].cameras, list(train.LOSSES).index(f[0].arch)))
@@ -41,7 +51,7 @@ def table_2(results, cameras, test):
     yield "|" + "---|" * (4 + len(SUBSETS))
     for job, out in results:
         ours = train.figures_by_subset(out, test, cameras).values()
-        yield row(job.arch, f"{parameters(job.arch):,}", f"{job.epochs * job.steps * job.batch:,}", "simulated",
+        yield row(job.arch, f"{parameters(job.arch):,}", f"{seen(job):,}", "simulated",
                   *(f"{f['mae']:.1f}, {f['coverage']:.1f}" for f in ours))
         if job.arch in PAPER_2:
             yield row(job.arch, "", "21,750,000", "*the paper*", *(f"*{mae}, {share}*" for mae, share in PAPER_2[job.arch]))
@@ -65,13 +75,18 @@ def parameters(name):
 
 
 def jobs_of(args):
-    """{folder name: Job}: every network on all cameras, and one on each camera and pair of cameras."""
+    """{folder name: Job}: every network on all cameras, and one on each camera and pair of cameras. Those of the paper that give
+    classes begin with what SE has learnt: a rate teaches the convolutions from every fragment, a class from its own alone."""
     whole = {name: train.job_of(args, name) for name in train.LOSSES}
     if args.shift not in whole:
         raise core.ToolError(f"--shift {args.shift}: one of {', '.join(whole)}")
     cameras = whole[args.shift].cameras
     parts = itertools.chain(itertools.combinations(cameras, 1), itertools.combinations(cameras, 2))
-    return whole | {"-".join((args.shift, *part)): dataclasses.replace(whole[args.shift], cameras=part) for part in parts}
+    of_some = {"-".join((args.shift, *part)): dataclasses.replace(whole[args.shift], cameras=part) for part in parts}
+    if not args.start:
+        whole |= {name: dataclasses.replace(job, start=str(args.folder / "SE")) for name, job in whole.items()
+                  if name in ("CE", "CL", "CL+F")}
+    return whole | of_some
 
 
 def add_command(commands):

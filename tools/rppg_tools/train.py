@@ -5,6 +5,7 @@ import functools
 import json
 import pathlib
 import platform
+import warnings
 
 import numpy as np
 
@@ -34,6 +35,7 @@ class Job:
     rates: tuple = RATES
     seed: int = 1
     bf16: bool = False       # forward and backward passes in bfloat16
+    start: str = ""          # folder of a job whose weights this one begins with, where names and sizes are the same
 
 
 # ---- data --------------------------------------------------------------------------------------------------
@@ -90,7 +92,23 @@ def network(job, bpm):
             last_norm(model).bias.fill_(float(bpm.mean()))
         elif LOSSES[job.arch] == "combined":
             last_norm(model).weight.fill_(float(rate_losses.SMOOTHED.max()))
+    if job.start:
+        begin(model, pathlib.Path(job.start) / "best.pt")
     return model
+
+
+def begin(model, path):
+    """Copies tensors of another job's network into those of the same name and size."""
+    torch = need_torch()
+    try:
+        given = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise core.ToolError(f"{path}: not the weights of a job: {error}") from error
+    mine = model.state_dict()
+    fitting = {name: t for name, t in given.items() if name in mine and mine[name].shape == t.shape and t.dim()}
+    if not fitting:
+        raise core.ToolError(f"{path}: no tensor of it fits")
+    model.load_state_dict(mine | fitting)
 
 
 def last_norm(model):
@@ -163,7 +181,9 @@ def train(job, folder, validation=None):
     if training.rank() == 0:
         tested(trained, Set(*(v[:256] for v in validation)))
         (folder / "model.rppg").write_bytes(blob)
-        training.export_onnx(model, (torch.from_numpy(validation.x[:2]),), folder / "model.onnx")
+        with warnings.catch_warnings():  # an instance norm without statistics is always in "training mode"
+            warnings.simplefilter("ignore")
+            training.export_onnx(model, (torch.from_numpy(validation.x[:2]),), folder / "model.onnx")
         (folder / "job.json").write_text(json.dumps(dataclasses.asdict(job), indent=2) + "\n", encoding="utf-8")
     return trained
 
@@ -206,6 +226,7 @@ def add_length(p, epochs=Job.epochs):
     p.add_argument("--rates", default=",".join(f"{r:g}" for r in RATES), metavar="LOW,HIGH",
                    help=f"of the 1cycle ({RATES[0]:g},{RATES[1]:g})")
     p.add_argument("--seed", type=int, default=Job.seed)
+    p.add_argument("--start", default="", metavar="FOLDER", help="of a finished job: begin with its weights, where they fit")
     p.add_argument("--bf16", action="store_true", help="compute in bfloat16: half the time where the CPU has it; its rounding "
                    "is less than the least noise that training adds")
 
@@ -237,7 +258,8 @@ def job_of(args, arch):
     if args.data and not pathlib.Path(args.data).is_dir():
         raise core.ToolError(f"--data {args.data}: no such folder")
     cameras = tuple(evaluate.words(args.cameras, list(scene.CAMERAS), "camera"))
-    return Job(arch, cameras, args.data, args.epochs, args.steps, args.batch, args.pool, tuple(rates), args.seed, args.bf16)
+    return Job(arch, cameras, args.data, args.epochs, args.steps, args.batch, args.pool, tuple(rates), args.seed, args.bf16,
+               args.start)
 
 
 def range_test(job, path):

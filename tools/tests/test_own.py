@@ -165,7 +165,7 @@ def test_contact_wave_as_reference(good, capsys, bpm, upside):
 
 @pytest.mark.parametrize("about, why", [
     ("{", "about.json is no JSON"), ("[1]", "must be like"), ('{"subject": 7}', "must be like"),
-    ('{"name": "anna"}', "unknown 'name': only subject, camera, scenario, split"),
+    ('{"name": "anna"}', "unknown 'name': only subject, camera, scenario, split, start"),
     ('{"split": "dev"}', "no split 'dev': one of train, validation, test")])
 def test_what_is_wrong_with_about(good, capsys, about, why):
     (good / "one" / "about.json").write_text(about)

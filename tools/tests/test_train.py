@@ -1,6 +1,5 @@
 """Kopeliovich 2019: losses against SciPy and PyTorch, gradients against differences, and a job from data to blob."""
 import dataclasses
-import json
 
 import numpy as np
 import pytest
@@ -172,6 +171,20 @@ def test_from_data_to_blob(name, tmp_path, capsys, few):
     np.testing.assert_allclose(got, want, atol=1e-4 * np.ptp(want) if name != "SE" else 1e-2)
 
 
+def test_a_job_may_begin_where_another_ended(tmp_path):
+    rates = np.array([60.0, 80.0])
+    before = train.network(train.Job("SE", ()), rates)
+    torch.save(before.state_dict(), tmp_path / "best.pt")
+    after = train.network(train.Job("CL+F", (), seed=2, start=str(tmp_path)), rates)
+    assert torch.equal(after.convs[2][0].weight, before.convs[2][0].weight)
+    assert torch.equal(after.dense[0][0].weight, before.dense[0][0].weight)
+    assert after.dense[1][0].weight.shape == (134, 60)
+    with pytest.raises(ToolError, match="no tensor of it fits"):
+        train.network(train.Job("spectral", (), start=str(tmp_path)), rates)
+    with pytest.raises(ToolError, match="not the weights"):
+        train.network(train.Job("CL", (), start=str(tmp_path / "no")), rates)
+
+
 def test_sharpening_is_in_the_blob(few):
     model = train.network(train.Job("CL+F", ()), np.array([70.0])).eval()
     x = drawn(2, np.random.default_rng(2)).x
@@ -226,11 +239,16 @@ def test_tables_from_a_folder(tmp_path, capsys, few, monkeypatch):
     assert "| spectral | 63,897 | 8 | simulated |" in text and "| webcam | spectral |" in text
     assert "*11.6, 10.8*" in text and "*4.9, 13.3, 17.2, 11.6*" in text
     assert (tmp_path / "kopeliovich.svg").stat().st_size > 1000
-    job = train.Job(**{k: tuple(v) if isinstance(v, list) else v
-                       for k, v in json.loads((tmp_path / "jobs" / "spectral-phone" / "job.json").read_text()).items()})
+    job = tables.read_job(tmp_path / "jobs" / "spectral-phone")
     assert job.cameras == ("phone",)
     (found, blob), *_ = [f for f in tables.finished(tmp_path / "jobs") if f[0] == job]
     assert nn.Model(blob).outputs == [(1, 1, 1, 128)]
+
+
+def test_fragments_of_the_start_count(tmp_path):
+    (tmp_path / "job.json").write_text('{"arch": "SE", "cameras": ["webcam"], "epochs": 2, "steps": 3, "batch": 4}')
+    job = train.Job("CL", ("webcam",), epochs=1, steps=10, batch=10, start=str(tmp_path))
+    assert tables.seen(job) == 124
 
 
 def test_range_test_finds_the_rate(tmp_path):
