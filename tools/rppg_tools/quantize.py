@@ -188,7 +188,7 @@ def rebuild(graph, ranges):
     chosen, read, before, numbers = ranges.chosen, ranges.read, ranges.before, ranges.numbers
     new = blob.Graph()
     new.inputs, new.states, new.outputs = graph.inputs, graph.states, graph.outputs
-    new.spec, new.camera, new.note, new.classes = graph.spec, graph.camera, graph.note, graph.classes
+    new.spec, new.camera, new.note, new.classes, new.adapter = graph.spec, graph.camera, graph.note, graph.classes, graph.adapter
     eight, floats = {}, {t for t in (*graph.inputs, *graph.states)}
 
     def as8(t):

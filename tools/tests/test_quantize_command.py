@@ -132,7 +132,7 @@ def test_recorded_inputs_are_what_a_session_feeds(sets, own):
     scores = [nn.Model(packed)(*x).ravel() for x in given.x[:2]]  # the runs in a window of 5 s
     t_us = np.round(recording.t_s * 1e6).astype(np.int64)
     with core.Session("pos", 6, window_s=5.0, model=packed) as session:
-        session.push(rgb[t_us <= 5.1e6], t_us[t_us <= 5.1e6])
+        session.push(rgb[t_us <= 5e6], t_us[t_us <= 5e6])
         said = dict(zip(core.RESULTS, session.estimate()))
     shares = np.mean([np.exp(y - y.max()) / np.exp(y - y.max()).sum() for y in scores], axis=0)
     bpm = 40 + 0.5 * np.arange(128)
@@ -140,3 +140,11 @@ def test_recorded_inputs_are_what_a_session_feeds(sets, own):
     best = (near @ shares).argmax()
     assert said["model_bpm"] == pytest.approx((near[best] * bpm * shares).sum() / (near[best] @ shares), abs=0.2)
     assert said["model_share"] == pytest.approx(near[best] @ shares, abs=0.02)
+
+
+def test_an_adapter_stays():
+    g, mix = fragment_graph(), np.array([[[1.0, 0.1, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.9]]], np.float32)
+    g.layers[-1].weights[0].data[:] = np.random.default_rng(4).standard_normal(g.layers[-1].weights[0].data.shape)
+    g.adapter = blob.Adapter(mix=mix)
+    data = [(np.random.default_rng(k).uniform(-1, 1, (18, 64)).astype(np.float32),) for k in range(2)]
+    assert np.array_equal(blob.read(quantize.quantize(g, data)[0].pack()).adapter.mix, mix)
