@@ -54,7 +54,7 @@ static void record_frame(recorder *r, const rppg_session *s, const rppg_rect *bo
   const float *c = rppg_frame_colours(s, &rois);
   if (!r->rows++) {
     fputc('t', r->trace);
-    for (i = 1; i <= rois; i++) fprintf(r->trace, ",r%lu,g%lu,b%lu", (unsigned long)i, (unsigned long)i, (unsigned long)i);
+    for (i = 1; i <= 3 * rois; i++) fprintf(r->trace, ",%c%lu", "brg"[i % 3], (unsigned long)((i + 2) / 3));
     fputc('\n', r->trace);
   }
   fprintf(r->trace, "%.6f", t_s);
@@ -68,8 +68,8 @@ static void record_close(recorder *r)
   if (!r->folder) return;
   must_close(r->trace, "trace.csv");
   must_close(r->faces, "faces.csv");
-  fprintf(stderr, "%s: %ld frames in %s; add ppg.csv, rr.csv or reference.csv (see: python -m rppg_tools check --help)\n",
-          program_name, r->rows, r->folder);
+  fprintf(stderr, "%s: %ld frames in %s; it lacks a reference (see: python -m rppg_tools check --help)\n", program_name,
+          r->rows, r->folder);
 }
 
 #endif

@@ -132,7 +132,8 @@ camera() {
       ./webcam --device /dev/fake0 --face "$box" --json "${@:2}" > out 2> err < /dev/null; rc=$?
   }
   play nothing --seconds 15 --record live; measured 'camera' 72
-  grep -qx '{"camera": "/dev/fake0", "start": "20[-0-9]*T[:0-9]*Z"}' live/about.json && [ "$(wc -l < live/trace.csv)" -gt 400 ]
+  grep -qx '{"camera": "/dev/fake0", "start": "20[-0-9]*T[:0-9]*Z"}' live/about.json &&
+    [ "$(wc -l < live/trace.csv)" -gt 400 ]
   ok $? '... recorded, with its name and the time'
   [ "$(tr '\n' ' ' < log)" = 'on control exposure 1 control white 0 control white 1 control exposure 3 off ' ]
   ok $? '... exposure and white balance are held, and given back at the end'

@@ -29,9 +29,10 @@ def clip(programs, tmp_path_factory):
     """A clip with times that jitter, its true rate and its face box."""
     folder = tmp_path_factory.mktemp("clip")
     options = ["--bpm", str(BPM), "--seconds", "24", "--size", "160x120", "--jitter", "30", "--drop", "5"]
-    subprocess.run([programs / "synth_face", "--quiet", "--truth", folder / "truth.csv", *options, folder / "clip.y4m"], check=True)
-    box = subprocess.run([programs / "synth_face", "--box", *options], check=True, capture_output=True, text=True).stdout.strip()
-    return folder, box
+    subprocess.run([programs / "synth_face", "--quiet", "--truth", folder / "truth.csv", *options, folder / "clip.y4m"],
+                   check=True)
+    box = subprocess.run([programs / "synth_face", "--box", *options], check=True, capture_output=True, text=True)
+    return folder, box.stdout.strip()
 
 
 def add_reference(clip, folder):
@@ -45,8 +46,8 @@ def add_reference(clip, folder):
 def test_round_trip(programs, clip, tmp_path, capsys, program, options):
     folder = tmp_path / "mine" / "one"
     folder.parent.mkdir()
-    subprocess.run([programs / program, "--json", "--face", clip[1], "--record", folder, *options, clip[0] / "clip.y4m"],
-                   check=True, capture_output=True)
+    arguments = ["--json", "--face", clip[1], "--record", folder, *options, clip[0] / "clip.y4m"]
+    subprocess.run([programs / program, *arguments], check=True, capture_output=True)
     assert main(["check", str(tmp_path / "mine")]) == 1, "there is no reference yet"
     assert "has no reference" in capsys.readouterr().out
     add_reference(clip, folder)
@@ -60,8 +61,8 @@ def test_video_of_the_recording_gives_the_same_colours(programs, clip, tmp_path)
     """What Python's reader takes from the clip with the recorded boxes is what hr_video wrote."""
     mine = tmp_path / "mine"
     mine.mkdir()
-    subprocess.run([programs / "hr_video", "--json", "--face", clip[1], "--record", mine / "trace", clip[0] / "clip.y4m"],
-                   check=True, capture_output=True)
+    arguments = ["--json", "--face", clip[1], "--record", mine / "trace", clip[0] / "clip.y4m"]
+    subprocess.run([programs / "hr_video", *arguments], check=True, capture_output=True)
     (mine / "video").mkdir()
     shutil.copy(mine / "trace" / "faces.csv", mine / "video")
     shutil.copy(clip[0] / "clip.y4m", mine / "video" / "video.y4m")
