@@ -49,11 +49,12 @@ def table_2(results, cameras, test):
     """results: [(Job, outputs)] of all cameras."""
     yield row("network", "parameters", "fragments seen", "of", *(f"{name}: MAE, covered %" for name in SUBSETS))
     yield "|" + "---|" * (4 + len(SUBSETS))
-    for job, out in results:
+    last = {job.arch: k for k, (job, _) in enumerate(results)}
+    for k, (job, out) in enumerate(results):
         ours = train.figures_by_subset(out, test, cameras).values()
         yield row(job.arch, f"{parameters(job.arch):,}", f"{seen(job):,}", "simulated",
                   *(f"{f['mae']:.1f}, {f['coverage']:.1f}" for f in ours))
-        if job.arch in PAPER_2:
+        if job.arch in PAPER_2 and last[job.arch] == k:
             yield row(job.arch, "", "21,750,000", "*the paper*", *(f"*{mae}, {share}*" for mae, share in PAPER_2[job.arch]))
 
 
