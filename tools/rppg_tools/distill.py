@@ -30,9 +30,10 @@ from .pack import need_torch
 
 FPS, SIZE = 15.0, 36
 SPAN = 160            # frames of a clip to judge by: 10.7 s
+RUN, HOP = 128, 16    # frames of a run of the blob, and from run to run: a session's window of 10 s holds one
 MIXED = 0.3           # share of clips with head motion and talk
 ALPHA, GAMMA = 0.5, 0.1
-SPACE, TIME = 1.0, 0.1  # weights of the attentions beside DILATE over the clip's length
+SPACE, TIME = 0.1, 0.1  # weights of the attentions: their gradients are then about half of the loss's own
 BATCH, LOW = 8, 0.05  # clips of a step; the rate that the cycle begins from, of its highest
 CAMERAS = ("webcam", "phone", "laptop")
 
@@ -192,7 +193,12 @@ def in_torch(model, clips):
 
 
 def in_c(model, clips):
-    return [model(x).ravel() for x in clips.x]
+    """As a session does: the whole of the first run, of those behind it the newest frames."""
+    def run(x):
+        x = x.astype(np.float32)
+        return model(x / x.std()).ravel()
+    return [np.concatenate([run(x[:RUN])] + [run(x[end - RUN:end])[-HOP:] for end in range(RUN + HOP, SPAN + 1, HOP)])
+            for x in clips.x]
 
 
 def least_times(models, clips, rounds=20):
@@ -201,7 +207,7 @@ def least_times(models, clips, rounds=20):
     for k in range(rounds):
         for i, model in enumerate(models):
             start = time.perf_counter()
-            model(clips.x[k % len(clips)])
+            model(clips.x[k % len(clips), :RUN])
             least[i] = min(least[i], time.perf_counter() - start)
     return 1e6 * least
 
@@ -255,7 +261,7 @@ TITLES = {"teacher": "teacher: PhysNet, {} channels wide", "student": "student, 
 def judge(trained, clips, width):
     """Graphs and rows of figures, of the C code, on the test clips."""
     from . import arch
-    graphs = {name: arch.graph(network, frames=SPAN, size=SIZE, fps=FPS, task="wave")
+    graphs = {name: arch.graph(network, frames=RUN, size=SIZE, fps=FPS, task="wave")
               for name, (network, _) in trained.items()}
     models = {name: nn.Model(g.pack()) for name, g in graphs.items()}
     times = least_times(list(models.values()), clips)
@@ -356,7 +362,7 @@ def run(args):
     graph = graphs["student"]
     graph.note = "KDPhys-class student, distilled from PhysNet on rendered faces"
     graph.write(args.out / "student.rppg")
-    x = torch.zeros(1, 3, SPAN, SIZE, SIZE)
+    x = torch.zeros(1, 3, RUN, SIZE, SIZE)
     for name, (network, _) in trained.items():
         training.export_onnx(network, (x,), args.work / f"{name}.onnx")
     save_card(args, trained, rows, len(tests))
@@ -370,7 +376,7 @@ def save_card(args, trained, rows, n_tests):
     real = "beats and rate dynamics of finger recordings, jitter of nuisance-faces"
     cards.write(
         args.out / "cards" / "student.json", arch="student",
-        summary="Face patches (36x36, 15 fps, 160 frames) to the pulse wave: a 2-D network distilled from a 3-D one.",
+        summary="Face patches (36x36, 15 fps, 128 frames) to the pulse wave: a 2-D network distilled from a 3-D one.",
         data=f"face clips rendered by rppg_tools/scene.py: {real if args.data else 'beats and jitter drawn'}; "
         f"cameras {', '.join(CAMERAS)}; {100 * MIXED:.0f} % with head motion",
         split="recordings as in rppg_tools/data.py, virtual subjects of each split of their own",

@@ -113,7 +113,7 @@ def test_command_end_to_end(tmp_path, capsys):
     card = cards.read(tmp_path / "models")["student"]
     assert card["n"] == {"train": 8, "validation": 1, "test": 2} and "--steps 1" in card["command"]
     blob = (tmp_path / "models" / "student.rppg").read_bytes()
-    x = noise(2, 3, distill.SPAN, 36, 36)
+    x = noise(2, 3, distill.RUN, 36, 36)
     want = [nn.Model(blob)(clip.permute(1, 2, 3, 0).numpy()).ravel() for clip in x]
     session = onnxruntime.InferenceSession(str(tmp_path / "work" / "student.onnx"))
     got = session.run(None, {"input0": x.numpy()})[0]
@@ -141,3 +141,14 @@ def test_another_training_is_not_gone_on_with(tmp_path):
     training.fit(student, clips.batch, distill.plain, **one, settings={"width": 16})
     with pytest.raises(core.ToolError, match="width"):
         training.fit(student, clips.batch, distill.plain, **one, settings={"width": 32})
+
+
+def test_runs_are_joined_as_in_a_session():
+    """A model that gives each frame's place in the clip: joined, every frame has its own."""
+    class Clip:
+        x = np.tile(np.arange(distill.SPAN, dtype=np.float32)[:, None], (1, 2))[None]
+
+    def model(x):
+        return np.round(x[:, 0] * (len(x) - 1) / np.ptp(x))
+
+    assert np.array_equal(distill.in_c(model, Clip)[0], np.arange(distill.SPAN))

@@ -17,7 +17,7 @@ TAPS, HIDDEN = 15, 32                   # of the head
 class Student(nn.Module):
     """x [N, 3, T, size, size], difference-normalised. Out [N, T], the pulse wave. `features` gives the masked maps
     behind each stage, [N, C, T, H, W], to be compared with a teacher's."""
-    spec = Spec("wave", "diff", 160, size=36, fps=15, hop=32)
+    spec = Spec("wave", "diff", 128, size=36, fps=15, hop=16)
 
     def __init__(self):
         super().__init__()
