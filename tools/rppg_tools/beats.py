@@ -13,6 +13,15 @@ def smooth(x, n):
     return (total[high] - total[low]) / (high - low).reshape(-1, *[1] * (x.ndim - 1))
 
 
+def period_of(x, lags):
+    """The first of the lags at which the autocorrelation has a peak of almost its full height: no multiple of it."""
+    same = np.array([x[k:] @ x[:-k] / (len(x) - k) for k in lags])
+    at = int(np.argmax(same > 0.85 * same.max()))
+    while at + 1 < len(same) and same[at + 1] > same[at]:
+        at += 1
+    return lags[at]
+
+
 def beat_starts(wave, fps):
     """Where each beat of a pulse wave begins, in samples: the foot before each steepest rise. The period comes from the
     autocorrelation of the 10 s around. Either side may be up: a heart fills vessels faster than they empty."""
@@ -20,15 +29,14 @@ def beat_starts(wave, fps):
     if ((rise - rise.mean()) ** 3).sum() < 0:
         rise = -rise
     lags = np.arange(round(0.33 * fps), round(1.5 * fps))
-    window, starts, at = round(10 * fps), [], 0
-    while at + window <= len(rise):
-        x = rise[at:at + window]
-        same = np.array([x[k:] @ x[:-k] / (len(x) - k) for k in lags])
-        period = lags[np.argmax(same > 0.85 * same.max())]  # the first good one: no multiple of it
-        while period + 1 - lags[0] < len(same) and same[period + 1 - lags[0]] > same[period - lags[0]]:
-            period += 1
-        k = at
-        while k < at + window // 2:  # half of the window: the next one begins there
+    half, starts, k = round(5 * fps), [], 0
+    for at in range(0, max(len(rise) - half, 1), half):
+        x = rise[at:at + 2 * half]
+        if len(x) < 2 * lags[-1]:
+            break
+        period = period_of(x, lags)
+        end = at + half if at + 2 * half <= len(rise) else len(rise) - round(0.5 * period)
+        while k < end:
             top = k + int(np.argmax(rise[k:k + round(1.2 * period)]))
             foot = top
             while foot > 0 and rise[foot - 1] > 0.1 * rise[top] and top - foot < 0.4 * period:
@@ -36,7 +44,6 @@ def beat_starts(wave, fps):
             if not starts or foot - starts[-1] > 0.6 * period:
                 starts.append(foot)
             k = top + round(0.6 * period)
-        at += window // 2
     return np.array(starts)
 
 

@@ -18,7 +18,9 @@ and shot noise [Foi et al. 2008], codecs [McDuff et al. 2017, The impact of vide
 measurement], sizes of the face and 15 fps [Kopeliovich2019].
 """
 import dataclasses
+import json
 import pathlib
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -432,6 +434,8 @@ def sees(rng, camera, x, metered, white, pixels, fps, whole=None):
     if camera.repeat:
         for k in np.flatnonzero(rng.random(len(y) - 1) < camera.repeat) + 1:
             y[k] = y[k - 1]
+    if camera.grey:
+        y[..., 1:] = y[..., :1]
     return np.clip(y, 0, 255, out=y)
 
 
@@ -457,6 +461,7 @@ class Scene(NamedTuple):
     bpm: np.ndarray    # [T][R]
     phase: np.ndarray  # [T][R] turns
     mixed: np.ndarray  # [R]
+    subject: np.ndarray # [R] index into Sources.subjects
 
 
 def tracked(rng, sources, frames, count):
@@ -476,11 +481,13 @@ def tracked(rng, sources, frames, count):
     return (total[BOX_FRAMES:] - total[:-BOX_FRAMES]) / BOX_FRAMES
 
 
-def scene(rng, sources, camera, count, frames, fps, mixed):
-    """count recordings at once; mixed [count]: whether the head moves."""
+def scene(rng, sources, camera, count, frames, fps, mixed, who=None):
+    """count recordings at once; mixed [count]: whether the head moves; who [count]: subjects, else drawn."""
     frames += WARM_UP
     t = (np.arange(frames) - WARM_UP) / fps
-    subject = sources.subjects[rng.integers(len(sources.subjects), size=count)]
+    if who is None:
+        who = rng.integers(len(sources.subjects), size=count)
+    subject = sources.subjects[who]
     wave, bpm, phase = pulses(rng, sources, subject, t)
     yaw, pitch, mouth, breath = poses(rng, t, mixed)
     light = draw_light(rng, camera, subject)
@@ -506,7 +513,7 @@ def scene(rng, sources, camera, count, frames, fps, mixed):
                SHARE * camera.face ** 2, fps, whole=5)
     times = [stamps(rng, camera, frames - WARM_UP, fps) for _ in range(count)]
     return Scene(np.array([a for a, _ in times]), np.array([b for _, b in times]), rgb[WARM_UP:], wave[WARM_UP:],
-                 bpm[WARM_UP:], phase[WARM_UP:], mixed)
+                 bpm[WARM_UP:], phase[WARM_UP:], mixed, who)
 
 
 class Clip(NamedTuple):
@@ -515,18 +522,26 @@ class Clip(NamedTuple):
     wave: np.ndarray  # [n], more is more blood
     bpm: np.ndarray   # [n] instantaneous
     scenario: str
+    beat_s: np.ndarray  # when each beat begins; the first and the last lie outside
+    subject: int      # index into Sources.subjects
 
 
 SCENARIOS = ("stationary", "mixed")
 
 
-def signals(rng, sources, camera, seconds, fps=15.0, motion="stationary"):
-    """One recording, as its frames arrive."""
+def signals(rng, sources, camera, seconds, fps=15.0, motion="stationary", subject=None):
+    """One recording, as its frames arrive; subject: index into sources.subjects, else drawn."""
     if motion not in SCENARIOS:
         raise ToolError(f"no scenario '{motion}': one of {', '.join(SCENARIOS)}")
-    s = scene(rng, sources, camera, 1, round(seconds * fps), fps, np.array([motion == "mixed"]))
-    there = s.arrive[0]
-    return Clip(s.t[0][there] - s.t[0][0], s.rgb[there, 0], s.wave[there, 0], s.bpm[there, 0], motion)
+    n = round(seconds * fps) + 1
+    s = scene(rng, sources, camera, 1, n, fps, np.array([motion == "mixed"]), None if subject is None else np.array([subject]))
+    there, first = s.arrive[0], s.t[0][0]
+    turns, at = s.phase[:, 0], np.arange(n) / fps - first
+    around = 2.0 * s.bpm[[0, -1], 0] / 60  # two seconds more at either end
+    whole = np.arange(np.floor(turns[0]), np.ceil(turns[-1]) + 1)
+    beat_s = np.interp(whole, np.concatenate([turns[:1] - around[0], turns, turns[-1:] + around[1]]),
+                       np.concatenate([at[:1] - 2, at, at[-1:] + 2]))
+    return Clip(s.t[0][there] - first, s.rgb[there, 0], s.wave[there, 0], s.bpm[there, 0], motion, beat_s, int(s.subject[0]))
 
 
 # ---- fragments ------------------------------------------------------------------------------------
@@ -689,3 +704,50 @@ def patches(rng, sources, camera, frames, size, fps=30.0, motion="stationary"):
                  np.full(size * size, (camera.face / pixels) ** 2), fps)
     rate = 60 * (phase[-1, 0] - phase[WARM_UP, 0]) / (t[-1] - t[WARM_UP])
     return video[WARM_UP:, 0].reshape(frames, size, size, 3), wave[WARM_UP:, 0], float(rate)
+
+
+# ---- command --------------------------------------------------------------------------------------
+
+def add_command(commands):
+    p = commands.add_parser("synth", help="write simulated recordings", description="""
+        Colour signals of six regions with a known pulse, by the dichromatic model, in the layout of `check`: trace.csv,
+        rr.csv and about.json. See the top of rppg_tools/scene.py.""")
+    p.add_argument("out", type=pathlib.Path, metavar="OUT", help="folder to write, new or empty")
+    p.add_argument("--camera", default="webcam", choices=CAMERAS, help="its class (webcam)")
+    p.add_argument("--n", type=int, default=20, help="recordings (20)")
+    p.add_argument("--seconds", type=float, default=60.0, help="of each (60)")
+    p.add_argument("--fps", type=float, default=15.0, help="frames a second (15)")
+    p.add_argument("--motion", default="both", choices=(*SCENARIOS, "both"), help="both: three of ten are mixed (both)")
+    p.add_argument("--split", default="train", choices=data.SPLITS, help="whose beats, jitter and subjects (train)")
+    p.add_argument("--seed", type=int, default=1, help="(1)")
+    p.add_argument("--data", type=pathlib.Path, metavar="FOLDER",
+                   help="recordings to take beats and jitter from, see evaluate; without, they are drawn")
+    p.set_defaults(run=run)
+
+
+def save(folder, clip, camera, split):
+    """One recording in the layout of own.py."""
+    folder.mkdir(parents=True)
+    names = "t," + ",".join(f"r{k},g{k},b{k}" for k in range(1, clip.rgb.shape[1] + 1))
+    rows = np.column_stack([clip.t_s, clip.rgb.reshape(len(clip.rgb), -1)])
+    np.savetxt(folder / "trace.csv", rows, "%.6f" + ",%.4f" * (rows.shape[1] - 1), header=names, comments="")
+    np.savetxt(folder / "rr.csv", np.column_stack([clip.beat_s[1:], np.diff(clip.beat_s)]), "%.5f", ",", header="t,rr", comments="")
+    about = {"subject": f"{split} {clip.subject}", "camera": camera.name, "scenario": clip.scenario, "split": split}
+    (folder / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+
+
+def run(args):
+    if args.n < 1 or not 5 <= args.seconds <= 3600 or not 10 <= args.fps <= 120:
+        raise ToolError("--n must be 1 or more, --seconds 5 to 3600, --fps 10 to 120")
+    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+        raise ToolError(f"{args.out}: not an empty folder; nothing was written")
+    sources, rng = Sources(args.data, args.split), np.random.default_rng([args.seed, data.SPLITS.index(args.split)])
+    drawn = [name for name, real in sources.real.items() if not real]
+    if drawn:
+        print(f"rppg_tools: no recordings to take {', '.join(drawn)} from: drawn instead", file=sys.stderr)
+    for k in range(args.n):
+        motion = SCENARIOS[k % 10 >= 7] if args.motion == "both" else args.motion
+        clip = signals(rng, sources, CAMERAS[args.camera], args.seconds, args.fps, motion)
+        save(args.out / f"{args.camera}_{k:04}", clip, CAMERAS[args.camera], args.split)
+    print(f"{args.n} recordings of {args.seconds:g} s by '{args.camera}', split {args.split}, from {len(sources.names)} real ones")
+    return 0
