@@ -190,6 +190,7 @@ static void test_right(void)
 static void test_contents(void)
 {
   rppg_nn_model m;
+  rppg_nn_about about;
   rppg_nn_error e;
   const size_t need = rppg_nn_mem_size(gold_cnn, sizeof gold_cnn);
   CHECK(need > 0 && need < ROOM, "a size");
@@ -200,6 +201,12 @@ static void test_contents(void)
   CHECK(rppg_nn_output(&m, 0)->d[3] == 4 && rppg_nn_input(&m, 0)->d[1] == 5, "sizes");
   CHECK(m.spec.task == RPPG_NN_TASK_CLASSES && m.spec.source == RPPG_NN_PATCHES && m.spec.fps == 30.0f &&
         m.spec.w == 6 && m.spec.h == 5 && m.spec.margin == 1.5f && m.spec.norm == RPPG_NN_NORM_UNIT, "specification");
+  CHECK(rppg_nn_read_about(gold_cnn, sizeof gold_cnn, &about) == RPPG_OK && about.mem_size == need &&
+        memcmp(&about.spec, &m.spec, sizeof m.spec) == 0 && memcmp(about.x.d, m.inputs[0]->d, sizeof about.x.d) == 0 &&
+        memcmp(about.y.d, m.outputs[0]->d, sizeof about.y.d) == 0 && about.x.n == 30 && about.y.n == 4,
+        "all of it before it is opened");
+  CHECK(rppg_nn_read_about(gold_cnn, sizeof gold_cnn - 1, &about) == RPPG_ERR_DATA && about.mem_size == 0 &&
+        about.x.n == 0 && about.spec.frames == 0, "... nothing of a blob that is cut off");
   CHECK(m.camera_n == 4 && memcmp(m.camera, "none", 4) == 0, "camera");
   CHECK(m.note_n == 12 && memcmp(m.note, "three layers", 12) == 0, "note");
   CHECK(m.n_classes == 4 && rppg_nn_class_bpm(&m, 3) == 80.0f, "rate of a class that has its own");
