@@ -5744,30 +5744,12 @@ typedef struct rppg__adapter {
 /* The head that a model without one gets to learn: too small to need care about overfitting. */
 enum { RPPG__HEAD_HIDDEN = 4, RPPG__HEAD_TAPS = 9 };
 
-/* The adapter of a blob that rppg_nn_read_spec has just accepted, without its survey again. */
-static rppg_nn_adapter rppg__adapter_of(const rppg_config *c)
-{
-  const uint8_t *p = (const uint8_t *)c->model;
-  const size_t at = rppg_nn__u32(p + 44);
-  rppg_nn__blob b;
-  rppg_nn_error e;
-  rppg_nn_model m;
-  memset(&b, 0, sizeof b);
-  memset(&m, 0, sizeof m);
-  b.chunk_size = rppg_nn__u32(p + 40);
-  b.chunks = p + at;
-  if (at > c->model_size || b.chunk_size > c->model_size - at ||
-      rppg_nn__read_chunks(&b, &m, &e) != RPPG_OK)
-    memset(&m.adapter, 0, sizeof m.adapter);
-  return m.adapter;
-}
-
 /* Sizes of the session's adapter; the one to learn has a head in any case. */
-static void rppg__adapter_shape(rppg__adapter *a, const rppg_config *c, size_t classes)
+static void rppg__adapter_shape(rppg__adapter *a, const rppg_nn_adapter *blob, size_t classes, int learns)
 {
-  a->shape = rppg__adapter_of(c);
+  a->shape = *blob;
   a->shipped = a->shape.n;
-  if (c->adapt && !a->shape.taps) {
+  if (learns && !a->shape.taps) {
     a->shape.taps = RPPG__HEAD_TAPS;
     a->shape.hidden = classes ? RPPG__HEAD_HIDDEN : 0;
     a->shape.n = rppg_nn__adapter_values(&a->shape);
@@ -6032,7 +6014,7 @@ static rppg_status rppg__model_layout(rppg_session *s, const rppg__model *model,
   default: return RPPG_ERR_DATA;
   }
   q.runs = q.classes ? s->n / q.hop + 1 : 0;
-  rppg__adapter_shape(&q.adapter, &s->cfg, q.classes);
+  rppg__adapter_shape(&q.adapter, &model->adapter, q.classes, s->cfg.adapt);
   if (q.green && q.adapter.shape.mixes) return RPPG_ERR_DATA; /* one channel has no colours to mix */
   r = (rppg__reader *)rppg__take(a, 1, sizeof *r);
   nn_mem = rppg__take(a, nn_size, 1);

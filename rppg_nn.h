@@ -395,6 +395,7 @@ RPPG_DEF size_t rppg_nn_mem_size(const void *blob, size_t size);
 /* What a blob says of itself before it is opened. */
 typedef struct rppg_nn_about {
   rppg_nn_spec spec;        /* zeros where the blob has none */
+  rppg_nn_adapter adapter;  /* likewise */
   rppg_nn_tensor x, y;      /* its first input, its first output: sizes d, elements n; data is NULL */
   size_t mem_size;          /* as rppg_nn_mem_size */
 } rppg_nn_about;
@@ -5150,6 +5151,7 @@ RPPG_DEF rppg_status rppg_nn_read_about(const void *blob, size_t size, rppg_nn_a
     if (t.offset == 0 && t.kind == RPPG_NN_OUTPUT) about->y = t;
   }
   about->spec = m.spec;
+  about->adapter = m.adapter;
   about->mem_size = bytes;
   return RPPG_OK;
 }
