@@ -604,8 +604,9 @@ typedef struct rppg_config {
   int auto_cells;          /* 0: off. Cells of the grid for RPPG_FACE_AUTO, 12..1024; then one ROI
                               that is found, and rate_hz is 15 by default */
   double auto_step_s;      /* 1: seconds between two searches, up to 60 */
-  const void *model;       /* NULL: none. A blob of rppg_nn.h that outlives the session: it sets
-                              rate_hz, the layout where it reads ROIs, and the shortest window */
+  const void *model;       /* NULL: none. A blob of rppg_nn.h that outlives the session: it sets the
+                              layout where it reads ROIs, and the shortest window; rate_hz is a
+                              whole multiple of the model's, by default the least from 30 on */
   size_t model_size;       /* bytes of it */
   int model_face;          /* 512: widest face box, in pixels, that a model of patches can take */
   int adapt;               /* 0: off. 1: the model's adapter learns; see "the adapter" below */
@@ -1221,7 +1222,7 @@ RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n);
      rppg_estimate(&s, &r);
 
    method, layout, parts, smooth_boxes, skin, model, adapt and auto_* are a camera's own, as its config says;
-   all other fields are the session's, which in turn has none of these. A model wants its rate_hz.
+   all other fields are the session's, which in turn has none of these. A model wants a multiple of its rate_hz.
    init copies what it needs.
    Time stamps are of one clock. An offset of a part of a second does no harm to the rate, but the
    wave suffers; a greater one is the caller's to take off. When that clock is set back, rppg_reset.
@@ -5940,6 +5941,7 @@ static void rppg__adapter_step(rppg__adapter *a)
 typedef struct rppg__reader {
   rppg_nn_model nn;
   size_t frames, hop, width; /* samples of a run; new ones from run to run; floats of a sample */
+  size_t step;               /* samples of the session's grid in one of the model's */
   size_t kept;               /* samples in the ring: frames, and one more where differences are taken */
   size_t taken, fresh;       /* samples since the reset; those since the last run */
   size_t classes, runs;      /* of votes: columns, rows; or of a wave 0, 0 */
@@ -5950,9 +5952,17 @@ typedef struct rppg__reader {
   double *tally, *bpm;       /* [classes] votes of a window; rate of each class */
   float *wave, *power;       /* [s->n] ring, by grid time; [s->bins] */
   unsigned char *work;       /* of rppg_patch, for boxes up to cfg.model_face */
+  double said, sharp;        /* at the last estimate: its rate, 0 for none, and the share that stands behind it */
   int has_patch, green;      /* a signal is the green of a ROI, not one of its three colours */
   rppg__adapter adapter;
 } rppg__reader;
+
+/* Samples at rate_hz in one at fps, if their number is whole; else 0. */
+static size_t rppg__model_step(double rate_hz, double fps)
+{
+  const size_t step = (size_t)(rate_hz / fps + 0.5);
+  return rppg__abs(rate_hz - (double)step * fps) < 1e-6 * rate_hz ? step : 0;
+}
 
 /* Reads the model and fits the config to it: its frame rate, its ROIs, a window that holds a run.
    0 if the blob is refused or does not fit. */
@@ -5967,9 +5977,10 @@ static int rppg__model_config(rppg_config *c, rppg__model *model)
     return 0;
   if (!(spec.fps >= 10.0f && spec.fps <= 250.0f)) return 0;
   if (c->adapt && spec.task == RPPG_NN_TASK_RATE) return 0; /* a number alone leaves nothing to learn */
-  if (c->rate_hz != 0.0 && c->rate_hz != (double)spec.fps) return 0;
-  c->rate_hz = (double)spec.fps;
-  seconds = (double)spec.frames / c->rate_hz;
+  if (c->rate_hz == 0.0) /* the FFT has as many samples as without a model */
+    while (c->rate_hz < 30.0) c->rate_hz += (double)spec.fps;
+  if (!rppg__model_step(c->rate_hz, (double)spec.fps)) return 0;
+  seconds = (double)spec.frames / (double)spec.fps;
   if (c->window_s == 0.0 && seconds > 10.0) c->window_s = seconds;
   if (c->window_s != 0.0 && c->window_s < seconds) return 0;
   if (!c->model_face) c->model_face = 512;
@@ -6006,14 +6017,15 @@ static rppg_status rppg__model_layout(rppg_session *s, const rppg__model *model,
     q.kept = q.frames + (spec.norm >= RPPG_NN_NORM_DIFF);
     want = q.frames * (size_t)spec.w * spec.h * spec.channels;
   }
-  if (in != want || q.frames > s->n) return RPPG_ERR_DATA;
+  q.step = rppg__model_step(s->cfg.rate_hz, (double)spec.fps);
+  if (in != want || q.frames * q.step > s->n) return RPPG_ERR_DATA;
   switch (spec.task) {
   case RPPG_NN_TASK_CLASSES: q.classes = out; break;
   case RPPG_NN_TASK_RATE: q.classes = 1; if (out != 1) return RPPG_ERR_DATA; break;
   case RPPG_NN_TASK_WAVE: case RPPG_NN_TASK_SLOPE: if (out != q.frames) return RPPG_ERR_DATA; break;
   default: return RPPG_ERR_DATA;
   }
-  q.runs = q.classes ? s->n / q.hop + 1 : 0;
+  q.runs = q.classes ? s->n / (q.hop * q.step) + 1 : 0;
   rppg__adapter_shape(&q.adapter, &model->adapter, q.classes, s->cfg.adapt);
   if (q.green && q.adapter.shape.mixes) return RPPG_ERR_DATA; /* one channel has no colours to mix */
   r = (rppg__reader *)rppg__take(a, 1, sizeof *r);
@@ -6108,6 +6120,21 @@ static void rppg__standardise(float *x, size_t n, size_t group, size_t step, int
     }
 }
 
+/* Value c of the model's sample that begins at this one of the grid: the mean over the samples that it is. */
+static float rppg__model_colour(const rppg_session *s, size_t begin, size_t c)
+{
+  const rppg__reader *r = s->reader;
+  double sum = 0.0;
+  size_t k;
+  for (k = 0; k < r->step; k++) {
+    const float *row = s->colours + (begin + k) % s->n * s->channels;
+    sum += (double)(r->green                 ? row[3 * c + 1]
+                    : r->adapter.shape.mixes ? rppg__adapter_colour(&r->adapter, row, c)
+                                             : row[c]);
+  }
+  return (float)(sum / (double)r->step);
+}
+
 /* The newest samples of the colours, signal by signal, into the input. */
 static void rppg__model_signals(rppg_session *s)
 {
@@ -6116,11 +6143,8 @@ static void rppg__model_signals(rppg_session *s)
   size_t c, k;
   for (c = 0; c < channels; c++) {
     float *x = r->in + c * r->frames, least, most;
-    for (k = 0; k < r->frames; k++) {
-      const float *row = s->colours + ((s->total - r->frames + k) % s->n) * s->channels;
-      x[k] = r->green ? row[3 * c + 1]
-           : r->adapter.shape.mixes ? rppg__adapter_colour(&r->adapter, row, c) : row[c];
-    }
+    for (k = 0; k < r->frames; k++)
+      x[k] = rppg__model_colour(s, s->total - (r->frames - k) * r->step, c);
     least = most = x[0];
     for (k = 1; k < r->frames; k++) {
       if (x[k] < least) least = x[k];
@@ -6177,13 +6201,15 @@ static void rppg__model_shares(const rppg__reader *r, float *share)
     if (!rppg__finite((double)share[i])) memset(share, 0, r->classes * sizeof *share);
 }
 
-/* A sample of the grid is complete: gives it to the model, which runs when hop of them are new. */
+/* A sample of the grid is complete; where that is one of the model's, too: gives it to the model, which
+   runs when hop of them are new. */
 static void rppg__model_tick(rppg_session *s)
 {
   rppg__reader *r = s->reader;
   const float *in = r->in;
   float *out = r->out, *row;
-  size_t k;
+  size_t k, j;
+  if (s->total % r->step) return;
   if (r->width) {
     if (!r->has_patch) return;
     memcpy(r->ring + r->taken % r->kept * r->width, r->patch, r->width * sizeof *r->ring);
@@ -6203,10 +6229,10 @@ static void rppg__model_tick(rppg_session *s)
   } else {
     const size_t new_ones = r->ran ? r->hop : r->frames;
     for (k = r->frames - new_ones; k < r->frames; k++) {
-      const size_t at = s->total - r->frames + k;
+      const size_t at = s->total - (r->frames - k) * r->step;
       float x = rppg__finite((double)out[k]) ? out[k] : 0.0f;
       if (r->nn.spec.task == RPPG_NN_TASK_SLOPE && at) x += r->wave[(at - 1) % s->n];
-      r->wave[at % s->n] = x;
+      for (j = 0; j < r->step; j++) r->wave[(at + j) % s->n] = x;
     }
   }
   r->ran++;
@@ -6222,7 +6248,7 @@ static size_t rppg__model_tally(const rppg_session *s, size_t m)
   memset(r->tally, 0, r->classes * sizeof *r->tally);
   for (i = 0; i < have; i++) {
     const float *row = r->votes + i * (r->classes + 1);
-    if ((double)row[r->classes] + (double)(m - r->frames) + 0.5 < (double)s->total) continue;
+    if ((double)row[r->classes] + (double)(m - r->frames * r->step) + 0.5 < (double)s->total) continue;
     for (k = 0; k < r->classes; k++) r->tally[k] += (double)row[k];
     used++;
   }
@@ -6324,11 +6350,14 @@ static void rppg__model_rate(rppg_session *s, size_t m, size_t lo, size_t hi, do
                              rppg_result *r)
 {
   double share, bpm;
-  if (m < s->reader->frames) return;
+  s->reader->said = s->reader->sharp = 0.0;
+  if (m < s->reader->frames * s->reader->step) return;
   rppg__model_learn(s, m, r);
   bpm = s->reader->classes ? rppg__model_votes(s, m, &share)
                            : rppg__model_wave(s, m, lo, hi, res, &share);
   if (!(bpm >= s->cfg.bpm_min && bpm <= s->cfg.bpm_max)) return;
+  s->reader->said = bpm;
+  s->reader->sharp = share;
   if (rppg__abs(bpm - r->hr_bpm) <= 5.0) {
     if (share >= 0.5) { r->hr_bpm = bpm; r->source = RPPG_SOURCE_MODEL; }
     r->confidence = 1.0 - (1.0 - r->confidence) * (1.0 - 0.5 * share);

@@ -37,11 +37,12 @@ static double worst(const float *got, const float *want, size_t n)
 /* The colours of make_nn_adapter.py straight into the ring, and one run of the model. */
 static void run_on_ring(void)
 {
+  const size_t step = s.reader->step; /* of the grid in one of the model's samples */
   size_t i, k;
-  for (i = 0; i < 64; i++)
+  for (i = 0; i < 64 * step; i++)
     for (k = 0; k < 18; k++)
-      s.colours[i % s.n * 18 + k] = 100.0f + (float)((37 * i + 11 * k * i + 5 * k) % 101) * 0.125f;
-  s.total = 64;
+      s.colours[i * 18 + k] = 100.0f + (float)((37 * (i / step) + 11 * k * (i / step) + 5 * k) % 101) * 0.125f;
+  s.total = 64 * step;
   s.reader->taken = 63;
   rppg__model_tick(&s);
 }
