@@ -24,7 +24,8 @@ class Model:
         spec = blob.read(packed).spec
         if spec.get("source") != SOURCES["signals"]:
             raise core.ToolError("not a model of colour signals: it cannot be shown recordings of colours")
-        self.blob, self.regions = packed, spec["channels"] // 3
+        one_channel = spec["channels"] < 9  # six signals are those of six regions
+        self.blob, self.regions = packed, spec["channels"] if one_channel else spec["channels"] // 3
 
     def view(self, rgb):
         """Colours [n][regions][3] of a recording, in as many regions as the model wants: they are taken in turn."""
