@@ -18,10 +18,11 @@ from . import core, data
 from .pack import NORMS, SOURCES, TASKS, need_torch
 
 PARTS = ("mix", "mixes", "gain", "head")   # one matrix for all regions, or one for each; gains and offsets; head
+USUAL = ("mixes", "head")                  # what helped most on validation: README
 HIDDEN, TAPS = 4, 9                        # of the head: 76 numbers
 SPEED = (0.8, 1.25)                        # of the pieces
 LABEL_BPM = 13 / 6                         # deviation of the label's bell, as in rate_losses
-PULL = 0.02                                # weight of the squared distance from doing nothing
+PULL = 0.005                               # weight of the squared distance from doing nothing
 SURE = 0.8                                 # confidence of a window that --self learns from
 LATE = 0.2                                 # share of each recording, its end, that validates
 
@@ -138,7 +139,7 @@ def adapted(graph, parts, seed):
     return Adapted()
 
 
-def fit(packed, recordings, parts=("mix", "gain", "head"), by_itself=False, epochs=10, steps=30, batch=64, rate=1e-2, seed=1, folder=None):
+def fit(packed, recordings, parts=USUAL, by_itself=False, epochs=10, steps=40, batch=64, rate=3e-2, seed=1, folder=None):
     """(blob with the adapter, figures) from recordings of one camera. The best epoch by their ends, or none."""
     torch = need_torch()
     from . import training
@@ -231,14 +232,40 @@ def fragment_errors(packed, recordings):
     return session_errors(packed, recordings, (spec["frames"] + spec["hop"]) / spec["fps"] - 1 / 30)[0]
 
 
-def figures(errors):
-    return f"n {len(errors):5}   MAE {errors.mean():5.2f} bpm   within 3 bpm {100 * (errors < 3).mean():4.1f} %"
-
-
 def simulated(camera, split, count, seconds, folder=None, seed=20261121):
     """Recordings of one of scene.py's cameras: each of another subject of the split."""
     from . import evaluate
     return list(evaluate.simulated([camera], [split], count, folder, seconds, seed))
+
+
+PERSONAL_S, JUDGED_S, WINDOW_S = 120.0, 60.0, 10.0  # learning on the device, then judged; windows of the FFT's default
+
+
+def personal(packed, recordings, learns):
+    """(errors, steps) of the model's rate in 10 s windows of the last minute of each recording, with a session that learns, or
+    one that does not."""
+    return session_errors(packed, recordings, WINDOW_S, learns, PERSONAL_S + WINDOW_S)
+
+
+def row(name, errors):
+    return f"| {name} | {len(errors)} | {errors.mean():.2f} | {100 * (errors < 3).mean():.1f} |\n"
+
+
+def readme_text(models, test, persons):
+    """The tables of the README, and a line on how much of the loss came back. models: {name: blob}."""
+    errors = {name: fragment_errors(packed, test) for name, packed in models.items()}
+    text = "| model, fragments of 4.3 s | n | MAE bpm | within 3 bpm, % |\n|---|---|---|---|\n"
+    text += "".join(row(name, e) for name, e in errors.items())
+    if len(errors) == 3:
+        without, adapted_, beside = (e.mean() for e in errors.values())
+        text += f"\nOf the loss of {without - beside:.2f} bpm the adapter brings back {100 * (without - adapted_) / (without - beside):.0f} %.\n"
+    if persons:
+        text += "\n| learning in the session, windows of 10 s | n | MAE bpm | within 3 bpm, % |\n|---|---|---|---|\n"
+        for name, packed in list(models.items())[:2]:
+            for learns in (False, True):
+                e, steps = personal(packed, persons, learns)
+                text += row(f"{name}; " + (f"after {PERSONAL_S:.0f} s of learning, {steps / len(persons):.0f} steps" if learns else "not learning"), e)
+    return text + "\n"
 
 
 # ---- the command -------------------------------------------------------------------------------------------
@@ -250,13 +277,18 @@ def add_command(commands):
                    "learnt from and test is judged by; or simulated:CAMERA of rppg_tools/scene.py")
     p.add_argument("out", type=pathlib.Path, help="OUT.rppg")
     p.add_argument("--self", dest="by_itself", action="store_true", help="labels are the FFT's sure windows, no reference is read")
-    p.add_argument("--parts", default="mix,gain,head", help=f"of {', '.join(PARTS)} (mix,gain,head); mixes: a matrix for each region")
+    p.add_argument("--parts", default=",".join(USUAL),
+                   help=f"of {', '.join(PARTS)} ({','.join(USUAL)}); mixes: a matrix for each region")
     p.add_argument("--seconds", type=float, default=120.0, help="of all recordings together to learn from (120)")
     p.add_argument("--pulses", default=None, metavar="FOLDER", help="simulated: recordings whose pulses and nuisance are used")
     p.add_argument("--epochs", type=int, default=10)
-    p.add_argument("--steps", type=int, default=30, help="of an epoch (30)")
+    p.add_argument("--steps", type=int, default=40, help="of an epoch (40)")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--test", type=int, default=40, help="simulated: recordings of 60 s to judge by (40)")
+    p.add_argument("--beside", type=pathlib.Path, metavar="ALL.rppg", help="a model that was trained with this camera: how much of "
+                   "the distance to it the adapter makes up for")
+    p.add_argument("--personal", type=int, default=0, metavar="N", help="simulated: N recordings of 190 s, in whose sessions the adapter learns")
+    p.add_argument("--readme", type=pathlib.Path, help="write the tables between its markers")
     p.set_defaults(run=run)
 
 
@@ -283,6 +315,8 @@ def run(args):
         camera = evaluate.words(args.data.partition(":")[2], scene_cameras(), "camera")[0]
         learn = simulated(camera, "train", max(1, round(args.seconds / 30)), 30.0, args.pulses, args.seed)
         test = simulated(camera, "test", args.test, 60.0, args.pulses)
+    elif args.personal:
+        raise core.ToolError("--personal is for simulated cameras")
     else:
         found = list(data.recordings(args.data))
         learn, test = [r for r in found if r.split != "test"], [r for r in found if r.split == "test"]
@@ -299,8 +333,14 @@ def run(args):
     print(f"{args.out}: {0 if adapter is None else adapter.size} numbers from {sum(r.t_s[-1] - r.t_s[0] for r in learn):.0f} s; "
           f"loss on their ends {trained['before']:.3f} -> {trained['loss']:.3f}")
     if test:
-        for name, blob in (("without", packed), ("with", out)):
-            print(f"{name:8} {figures(fragment_errors(blob, test))}")
+        models = {f"{args.model.stem}, without adapter": packed, f"with {0 if adapter is None else adapter.size} numbers of adapter": out}
+        if args.beside:
+            models[f"{args.beside.stem}, trained with this camera, too"] = args.beside.read_bytes()
+        persons = simulated(camera, "test", args.personal, PERSONAL_S + JUDGED_S + WINDOW_S, args.pulses, args.seed + 1) if args.personal else []
+        text = readme_text(models, test, persons)
+        print(text, end="")
+        if args.readme:
+            evaluate.into_readme(args.readme, text, "adapt")
     return 0
 
 
