@@ -9,12 +9,14 @@ the recordings at drawn speeds, so that few rates are enough to learn from.
 """
 import dataclasses
 import pathlib
+import struct
 import tempfile
+import zlib
 
 import numpy as np
 
 from . import blob as blobs
-from . import core, data
+from . import core, data, evaluate
 from .pack import NORMS, SOURCES, TASKS, need_torch
 
 PARTS = ("mix", "mixes", "gain", "head")   # one matrix for all regions, or one for each; gains and offsets; head
@@ -48,11 +50,11 @@ def sure_rates(recording, step_s=1.0, window_s=10.0):
     return reference
 
 
-def material(recording, spec, by_itself=False):
+def material(recording, packed, by_itself=False):
     from . import scene
-    regions = spec["channels"] if grey(spec) else spec["channels"] // 3
-    rgb = recording.rgb[:, np.arange(regions) % recording.rgb.shape[1]]
-    x = (rgb[:, :, 1] if grey(spec) else rgb).reshape(len(rgb), -1)
+    spec = blobs.read(packed).spec
+    rgb = evaluate.Model(packed).view(recording.rgb)
+    x = (rgb[:, :, 1] if evaluate.one_channel(spec) else rgb).reshape(len(rgb), -1)
     cells, half = int((recording.t_s[-1] - recording.t_s[0]) * spec["fps"] + 1e-6), spec["frames"] / spec["fps"] / 2
     if cells < 2 * spec["frames"]:
         raise core.ToolError(f"{recording.name}: {recording.t_s[-1]:.0f} s are too short to learn from")
@@ -62,11 +64,6 @@ def material(recording, spec, by_itself=False):
     at = np.arange(cells) / spec["fps"]
     return Material(scene.gridded(recording.t_s, x, cells, spec["fps"]).astype(np.float32),
                     np.array([reference(t - half, t + half) for t in at], float))
-
-
-def grey(spec):
-    """Six signals are those of six regions, one channel each, and not of two regions."""
-    return spec["channels"] % 3 != 0 or spec["channels"] < 9
 
 
 def pieces(materials, spec, n, rng, late):
@@ -106,7 +103,7 @@ def adapted(graph, parts, seed):
     class Adapted(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            matrices = 0 if grey(spec) else channels // 3 if "mixes" in parts else int("mix" in parts)
+            matrices = 0 if evaluate.one_channel(spec) else channels // 3 if "mixes" in parts else int("mix" in parts)
             gains, hidden = channels if "gain" in parts else 0, HIDDEN if "head" in parts else 0
             start = (torch.eye(3).repeat(matrices, 1, 1), torch.ones(gains), torch.zeros(gains),
                      0.3 * torch.randn(hidden, TAPS), torch.zeros(hidden), torch.zeros(hidden, TAPS))
@@ -150,7 +147,7 @@ def fit(packed, recordings, parts=USUAL, by_itself=False, epochs=10, steps=40, b
     spec["classes"] = graph.outputs[0].size
     bpm = torch.tensor(np.asarray(graph.classes) if graph.classes is not None else
                        spec["bpm_first"] + spec["bpm_step"] * np.arange(spec["classes"])).float()
-    materials = [material(r, spec, by_itself) for r in recordings]
+    materials = [material(r, packed, by_itself) for r in recordings]
     torch.set_num_threads(1)
     model = adapted(graph, parts, seed)
     late = [torch.from_numpy(v) for v in pieces(materials, spec, 256, np.random.default_rng([seed, 1]), True)]
@@ -177,8 +174,6 @@ def fit(packed, recordings, parts=USUAL, by_itself=False, epochs=10, steps=40, b
 
 def repacked(packed, adapter):
     """The blob with another chunk ADPT, everything else byte by byte as it was."""
-    import struct
-    import zlib
     words = list(struct.unpack_from("<8I", packed, 24))
     size, at, weight_size, weights_at = words[4:8]
     chunks, k = b"", at
@@ -211,10 +206,10 @@ def session_errors(packed, recordings, window_s, adapt=False, after_s=0.0):
     with a window of so many seconds: the rate is that of all the model's runs in it, before the FFT has a say."""
     spec, errors, learnt = blobs.read(packed).spec, [], 0
     at, hop = core.RESULTS.index("model_bpm"), spec["hop"] / spec["fps"]
-    regions = spec["channels"] if grey(spec) else spec["channels"] // 3
+    model = evaluate.Model(packed)
     for r in recordings:
-        rgb, t_us, done = r.rgb[:, np.arange(regions) % r.rgb.shape[1]], np.round((r.t_s - r.t_s[0]) * 1e6).astype(np.int64), 0
-        with core.Session(r.methods[0], regions, window_s=window_s, model=packed, adapt=adapt) as session:
+        rgb, t_us, done = model.view(r.rgb), np.round((r.t_s - r.t_s[0]) * 1e6).astype(np.int64), 0
+        with core.Session(r.methods[0], model.regions, window_s=window_s, model=packed, adapt=adapt) as session:
             for end in np.arange(window_s + 0.1, t_us[-1] * 1e-6, hop):
                 upto = int(np.searchsorted(t_us, round(end * 1e6), side="right"))
                 session.push(rgb[done:upto], t_us[done:upto])
@@ -234,7 +229,6 @@ def fragment_errors(packed, recordings):
 
 def simulated(camera, split, count, seconds, folder=None, seed=20261121):
     """Recordings of one of scene.py's cameras: each of another subject of the split."""
-    from . import evaluate
     return list(evaluate.simulated([camera], [split], count, folder, seconds, seed))
 
 
@@ -305,7 +299,6 @@ def cut_to(recordings, seconds):
 
 
 def run(args):
-    from . import evaluate
     try:
         packed = args.model.read_bytes()
     except OSError as error:

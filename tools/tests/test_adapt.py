@@ -80,7 +80,7 @@ def test_torch_and_session_agree():
     with torch.no_grad():
         for name, value in zip(("mix", "gain", "offset", "rise", "bias", "fall"), g.adapter.arrays()):
             getattr(module, name).copy_(torch.from_numpy(value))
-        levels = adapt.material(r, g.spec).levels
+        levels = adapt.material(r, packed).levels
         last = (len(levels) - 64) // 10 * 10  # where the newest run begins
         share = torch.softmax(module(torch.from_numpy(levels[None, last:last + 64].transpose(0, 2, 1).copy())), -1)[0].numpy()
     rates = g.spec["bpm_first"] + g.spec["bpm_step"] * np.arange(128)
@@ -116,7 +116,7 @@ def test_one_channel():
 
 def test_refusals(tmp_path):
     with pytest.raises(core.ToolError, match="too short"):
-        adapt.material(recording(5.0), network().spec)
+        adapt.material(recording(5.0), network().pack())
     silent = recording()
     silent.reference = lambda start, end: np.nan
     with pytest.raises(core.ToolError, match="labels"):
