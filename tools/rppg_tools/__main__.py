@@ -2,11 +2,11 @@
 import argparse
 import sys
 
-from . import calibrate, cards, convert, core, distill, evaluate, inspect, own, pack, parity, quantize, scene, tables, train
+from . import adapt, calibrate, cards, convert, core, distill, evaluate, inspect, own, pack, parity, quantize, scene, tables, train
 
 COMMANDS = (evaluate, calibrate, pack, convert, inspect, parity,  # in the order that --help lists them
             scene, own,
-            train, tables, distill,
+            train, tables, distill, adapt,
             quantize, cards)
 
 
