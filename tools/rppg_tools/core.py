@@ -9,7 +9,7 @@ import subprocess
 
 import numpy as np
 
-METHODS = {"pos": 0, "chrom": 1, "green": 2, "contact": 3}
+METHODS = {"pos": 0, "chrom": 1, "green": 2, "contact": 3, "pbv": 4, "consensus": 12}  # rppg_method
 FORMATS = ("grey", "420", "422", "444", "rgb")  # of frames, in shim.c's order
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = ("t_s", "hr_bpm", "tracked_bpm", "confidence", "snr_db", "window_s", "fps", "flags", "raw_bpm",
