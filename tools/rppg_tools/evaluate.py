@@ -16,6 +16,11 @@ Row = collections.namedtuple("Row", "data_set recording split method window_s st
                              defaults=(np.nan,) * 5)
 
 
+def one_channel(spec):
+    """Whether a model's signals are one of each region: six are those of six regions, not the colours of two."""
+    return spec["channels"] < 9
+
+
 class Model:
     """A blob of a model of colour signals; of several regions where it wants them."""
 
@@ -24,11 +29,18 @@ class Model:
         spec = blob.read(packed).spec
         if spec.get("source") != SOURCES["signals"]:
             raise core.ToolError("not a model of colour signals: it cannot be shown recordings of colours")
-        self.blob, self.regions = packed, spec["channels"] // 3
+        self.blob, self.regions = packed, spec["channels"] if one_channel(spec) else spec["channels"] // 3
 
     def view(self, rgb):
         """Colours [n][regions][3] of a recording, in as many regions as the model wants: they are taken in turn."""
         return rgb[:, np.arange(self.regions) % rgb.shape[1]]
+
+
+def model_of(path):
+    try:
+        return Model(path.read_bytes())
+    except (OSError, core.ToolError) as error:
+        raise core.ToolError(f"{path}: {error}") from error
 
 
 def rows_of(recording, method, window_s, model=None):
@@ -265,10 +277,7 @@ def run(args):
         windows_s = [float(w) for w in args.windows.split(",")]
     except ValueError as error:
         raise core.ToolError(f"--windows: {error}") from error
-    try:
-        model = Model(args.model.read_bytes()) if args.model else None
-    except (OSError, core.ToolError) as error:
-        raise core.ToolError(f"{args.model}: {error}") from error
+    model = model_of(args.model) if args.model else None
     if args.simulated:
         from . import scene
         recordings = simulated(words(args.simulated, list(scene.CAMERAS), "camera"), splits or data.SPLITS, args.clips, args.data)

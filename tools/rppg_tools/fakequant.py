@@ -175,9 +175,10 @@ class Rounded(torch.nn.Module):
 
 
 def distance(task):
-    """Loss between outputs and those of the model as it was: of classes the cross entropy, else squares over the variance."""
+    """Loss between outputs and those of the model as it was: of classes the divergence, else squares over the variance."""
     def classes(y, want):
-        return sum(-(torch.softmax(b.flatten(1), -1) * torch.log_softmax(a.flatten(1), -1)).sum(-1).mean() for a, b in zip(y, want))
+        logs = [[torch.log_softmax(t.flatten(1), -1) for t in part] for part in (y, want)]
+        return sum(F.kl_div(a, b, log_target=True, reduction="batchmean") for a, b in zip(*logs))
 
     def squares(y, want):
         return sum(((a - b) ** 2).mean() / b.var().clamp_min(1e-12) for a, b in zip(y, want))

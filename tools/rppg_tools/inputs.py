@@ -50,7 +50,7 @@ def recorded(spec, packed, split, n, folder):
         t_us, rgb, done = np.round((r.t_s - r.t_s[0]) * 1e6).astype(np.int64), model.view(r.rgb), 0
         with core.Session("pos", model.regions, spec["fps"], max(4.0, seconds)) as session:
             for end in np.arange(seconds, t_us[-1] * 1e-6, spec["hop"] / spec["fps"]):
-                upto = int(np.searchsorted(t_us, end * 1e6, side="right"))
+                upto = int(np.searchsorted(t_us, (end + 0.5 / spec["fps"]) * 1e6))  # times in files are rounded
                 session.push(rgb[done:upto], t_us[done:upto])
                 done, shown = upto, session.fragment(spec["frames"])
                 if shown is not None:

@@ -74,7 +74,7 @@ def capable(layer):
         return False
     if layer.op == "conv":
         products = layer.weights[0].data[0].size + 3 * int(np.prod(layer.p[:3]))
-        return products < 133000 and (layer.act in ("linear", "relu") or layer.act in TABLES)
+        return products < 133000
     if layer.op == "act":
         return layer.act in TABLES
     if layer.op == "binary":
@@ -82,6 +82,11 @@ def capable(layer):
     if layer.op == "pool":
         return layer.act == "linear"
     return layer.op in ("concat", "reshape")
+
+
+def splits(layer):
+    """Whether it is a convolution whose activation has no form of 8 bits: that becomes a layer of floats."""
+    return layer.op == "conv" and layer.act not in ("linear", "relu") and layer.act not in TABLES
 
 
 def plan(graph, keep):
@@ -183,7 +188,7 @@ def rebuild(graph, ranges):
     chosen, read, before, numbers = ranges.chosen, ranges.read, ranges.before, ranges.numbers
     new = blob.Graph()
     new.inputs, new.states, new.outputs = graph.inputs, graph.states, graph.outputs
-    new.spec, new.camera, new.note, new.classes = graph.spec, graph.camera, graph.note, graph.classes
+    new.spec, new.camera, new.note, new.classes, new.adapter = graph.spec, graph.camera, graph.note, graph.classes, graph.adapter
     eight, floats = {}, {t for t in (*graph.inputs, *graph.states)}
 
     def as8(t):
@@ -204,7 +209,7 @@ def rebuild(graph, ranges):
             floats.update(l.out)
             continue
         out = l.out[0]
-        if l.op != "conv" or (out in read and out.kind != "output"):
+        if l.op != "conv" or (out in read and out.kind != "output" and not splits(l)):
             eight[out] = blob.Tensor(out.shape, type="u7", scale=numbers[out][0], zero=numbers[out][1])
         if l.op == "act":
             scale, zero = numbers[out]
@@ -218,11 +223,16 @@ def rebuild(graph, ranges):
             weights = [blob.Tensor((1, 1, 1, 1), "weight", "s8", integers), l.weights[1] if len(l.weights) > 1 else None,
                        blob.Graph.weight(step)]
             to, act = eight.get(out, out), l.act
+            if splits(l):
+                to, act = blob.Tensor(out.shape), "linear"
             if out in before:
                 to, act = blob.Tensor(out.shape, type="u7", scale=numbers[before[out]][0], zero=numbers[before[out]][1]), "linear"
             new.layers.append(blob.Layer("conv_s8", [as8(t) for t in l.ins], [to], weights, l.p, l.f, act, 0, l.name))
             if out in before:
                 eight[out] = new.lookup(to, TABLES[l.act], *numbers[out])
+            elif splits(l):
+                new.layers.append(blob.Layer("act", [to], [out], act=l.act))
+                floats.add(out)
             elif to is out:
                 floats.add(out)
     return new, eight
@@ -365,7 +375,7 @@ def add_command(commands):
     p.add_argument("--tune", type=int, default=0, metavar="EPOCHS", help="fine-tune the weights while they are rounded: outputs "
                    "follow those of the model as it was, on the calibration inputs")
     p.add_argument("--steps", type=int, default=100, help="of an epoch of --tune (100)")
-    p.add_argument("--rates", default="1e-5,3e-4", metavar="LOW,HIGH", help="of its 1cycle (1e-5,3e-4)")
+    p.add_argument("--rates", default="1e-6,5e-5", metavar="LOW,HIGH", help="of its 1cycle (1e-6,5e-5)")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--folder", type=pathlib.Path, help="of the fine-tuning, so that it can be gone on with")
     p.add_argument("--arch", help="of a checkpoint")

@@ -2,8 +2,10 @@
 import collections
 import dataclasses
 import functools
+import json
 import pathlib
 import platform
+import warnings
 
 import numpy as np
 
@@ -14,6 +16,7 @@ LOSSES = {"SE": "squared_error", "CE": "cross_entropy", "CL": "combined", "CL+F"
 NOISE = (5e-3, 5e-2)         # bounds of the amplitude that a step's uniform noise has
 RATES = (5.8e-5, 5.8e-3)     # of the 1cycle
 VALIDATION, TEST = 2048, 4096  # fragments
+REGIONS = 6
 SEEDS = {"weights": 1, "validation": 2, "test": 3}  # of sets that are drawn once, so that every job has the same
 PARITY = 1e-4                # largest difference of C and PyTorch, as a share of the outputs' range
 
@@ -33,6 +36,7 @@ class Job:
     rates: tuple = RATES
     seed: int = 1
     bf16: bool = False       # forward and backward passes in bfloat16
+    start: str = ""          # folder of a job whose weights this one begins with, where names and sizes are the same
 
 
 # ---- data --------------------------------------------------------------------------------------------------
@@ -43,10 +47,20 @@ def sources(folder, split):
     return scene.Sources(folder or None, split)
 
 
+def signals(job):
+    """Six of cameras with one channel, else all colours; both kinds together have no model."""
+    from . import scene
+    grey = {scene.CAMERAS[name].grey for name in job.cameras}
+    if len(grey) > 1:
+        raise core.ToolError(f"--cameras {','.join(job.cameras)}: cameras with one channel need a model of their own")
+    return REGIONS if grey == {True} else 3 * REGIONS
+
+
 def fragments(job, split, n, rng, cameras=None):
     from . import scene
     names = cameras or job.cameras
-    return Set(*scene.fragments(rng, sources(job.data, split), [scene.CAMERAS[name] for name in names], n))
+    x, *rest = scene.fragments(rng, sources(job.data, split), [scene.CAMERAS[name] for name in names], n)
+    return Set(x[:, :, 1::3] if signals(job) == REGIONS else x, *rest)
 
 
 def fixed_set(job, split, n, cameras=None):
@@ -82,14 +96,30 @@ def network(job, bpm):
     if job.arch not in LOSSES:
         raise core.ToolError(f"no network '{job.arch}' to train: one of {', '.join(LOSSES)}")
     torch.manual_seed(job.seed)
-    model = arch.build(job.arch)
+    model = arch.build(job.arch, channels=signals(job))
     with torch.no_grad():
         if model.spec.task == "rate":
             last_norm(model).weight.fill_(float(bpm.std()))
             last_norm(model).bias.fill_(float(bpm.mean()))
         elif LOSSES[job.arch] == "combined":
             last_norm(model).weight.fill_(float(rate_losses.SMOOTHED.max()))
+    if job.start:
+        begin(model, pathlib.Path(job.start) / "best.pt")
     return model
+
+
+def begin(model, path):
+    """Copies tensors of another job's network into those of the same name and size."""
+    torch = need_torch()
+    try:
+        given = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise core.ToolError(f"{path}: not the weights of a job: {error}") from error
+    mine = model.state_dict()
+    fitting = {name: t for name, t in given.items() if name in mine and mine[name].shape == t.shape and t.dim()}
+    if not fitting:
+        raise core.ToolError(f"{path}: no tensor of it fits")
+    model.load_state_dict(mine | fitting)
 
 
 def last_norm(model):
@@ -158,10 +188,15 @@ def train(job, folder, validation=None):
     graph = arch.graph(model)
     graph.note = f"{job.arch}, trained on {', '.join(job.cameras)} by rppg_tools train"
     blob = graph.pack()
+    trained = Trained(model, blob, best)
     if training.rank() == 0:
+        tested(trained, Set(*(v[:256] for v in validation)))
         (folder / "model.rppg").write_bytes(blob)
-        training.export_onnx(model, (torch.from_numpy(validation.x[:2]),), folder / "model.onnx")
-    return Trained(model, blob, best)
+        with warnings.catch_warnings():  # an instance norm without statistics is always in "training mode"
+            warnings.simplefilter("ignore")
+            training.export_onnx(model, (torch.from_numpy(validation.x[:2]),), folder / "model.onnx")
+        (folder / "job.json").write_text(json.dumps(dataclasses.asdict(job), indent=2) + "\n", encoding="utf-8")
+    return trained
 
 
 def tested(trained, test):
@@ -202,6 +237,7 @@ def add_length(p, epochs=Job.epochs):
     p.add_argument("--rates", default=",".join(f"{r:g}" for r in RATES), metavar="LOW,HIGH",
                    help=f"of the 1cycle ({RATES[0]:g},{RATES[1]:g})")
     p.add_argument("--seed", type=int, default=Job.seed)
+    p.add_argument("--start", default="", metavar="FOLDER", help="of a finished job: begin with its weights, where they fit")
     p.add_argument("--bf16", action="store_true", help="compute in bfloat16: half the time where the CPU has it; its rounding "
                    "is less than the least noise that training adds")
 
@@ -233,7 +269,8 @@ def job_of(args, arch):
     if args.data and not pathlib.Path(args.data).is_dir():
         raise core.ToolError(f"--data {args.data}: no such folder")
     cameras = tuple(evaluate.words(args.cameras, list(scene.CAMERAS), "camera"))
-    return Job(arch, cameras, args.data, args.epochs, args.steps, args.batch, args.pool, tuple(rates), args.seed, args.bf16)
+    return Job(arch, cameras, args.data, args.epochs, args.steps, args.batch, args.pool, tuple(rates), args.seed, args.bf16,
+               args.start)
 
 
 def range_test(job, path):

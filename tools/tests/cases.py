@@ -19,6 +19,7 @@ class Case:
 CASES = {
     "SE": Case("SE", [(2, 1, 18, 64)], 62_675), "CE": Case("CE", [(2, 1, 18, 64)], 70_676),
     "CL": Case("CL", [(2, 1, 18, 64)], 70_676), "CL+F": Case("CL+F", [(2, 1, 18, 64)], 72_017),
+    "spectral": Case("spectral", [(2, 1, 18, 64)], 63_897),
     "DeepPhys": Case("DeepPhys", [(4, 6, 36, 36)], 532_899),
     "TS-CAN": Case("TS-CAN", [(8, 6, 36, 36)], 532_899, {"depth": 4}),
     "MTTS-CAN": Case("MTTS-CAN", [(4, 6, 72, 72)], 934_564, {"depth": 4, "size": 72}, {}),

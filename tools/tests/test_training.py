@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 import trained
-from rppg_tools import core, training
+from rppg_tools import core, nn, training
 
 JOB = pathlib.Path(trained.__file__)
 
@@ -165,6 +165,21 @@ def test_gradients_of_two_processes_are_averaged(tmp_path):
         assert torch.allclose(value, got[0][name], rtol=0, atol=1e-6), name
 
 
+def test_smoke(tmp_path, capsys, monkeypatch):
+    """A minute of the command itself, on simulated recordings: the loss falls, the blob is what C and onnxruntime run."""
+    from rppg_tools import train
+    from rppg_tools.__main__ import main
+    monkeypatch.setattr(train, "VALIDATION", 128)
+    out, folder = tmp_path / "small.rppg", tmp_path / "job"
+    command = ["train", str(out), "--arch", "spectral", "--epochs", "3", "--steps", "10", "--batch", "64", "--pool", "640", "--rates",
+               "1e-4,5e-3", "--test", "64", "--folder", str(folder)]
+    assert main(command) == 0
+    rows = [row.split(",") for row in (folder / "log.csv").read_text().splitlines()[1:]]
+    assert len(rows) == 3 and float(rows[2][2]) < 0.95 * float(rows[0][2])
+    assert nn.Model(out.read_bytes()).inputs == [(1, 18, 64, 1)] and (folder / "model.onnx").stat().st_size > 1000
+    assert "MAE" in capsys.readouterr().out
+
+
 def test_range_test_finds_where_the_loss_falls_and_where_it_runs_away(tmp_path):
     model = trained.Network()
     before = copy.deepcopy(model.state_dict())
@@ -175,7 +190,7 @@ def test_range_test_finds_where_the_loss_falls_and_where_it_runs_away(tmp_path):
     assert 1e-3 < rates[losses.argmin()] < 10
 
 
-NETWORKS = {"SE": (4, 1, 18, 64), "CL+F": (2, 1, 18, 64), "student": (1, 3, 8, 36, 36), "PhysNet": (1, 3, 32, 72, 72),
+NETWORKS = {"SE": (4, 1, 18, 64), "CL+F": (2, 1, 18, 64), "spectral": (2, 1, 18, 64), "student": (1, 3, 8, 36, 36), "PhysNet": (1, 3, 32, 72, 72),
             "rFaceNet": (1, 3, 16, 72, 72), "LQ-rPPG": (1, 3, 32, 72, 72)}
 
 
