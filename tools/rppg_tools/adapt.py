@@ -301,7 +301,7 @@ def run(args):
     parts = evaluate.words(args.parts, list(PARTS), "part")
     if args.data.startswith("simulated:"):
         camera = evaluate.words(args.data.partition(":")[2], scene_cameras(), "camera")[0]
-        learn = simulated(camera, "train", max(1, round(args.seconds / 30)), 30.0, args.pulses, args.seed)
+        learn = simulated(camera, "train", max(1, round(args.seconds / 15)), 15.0, args.pulses, args.seed)  # more people tell more
         test = simulated(camera, "test", args.test, 60.0, args.pulses)
     elif args.personal:
         raise core.ToolError("--personal is for simulated cameras")
