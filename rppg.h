@@ -1155,7 +1155,7 @@ typedef struct rppg_finder {
 } rppg_finder;
 
 /* Bytes that rppg_finder_init needs; 0 if it would refuse the config. With defaults (192 cells,
-   10 s, 15 samples per second) 353 KB, a session 375 KB; O(cells rate_hz window_s).              */
+   10 s, 15 samples per second) 351 KB, a session 373 KB; O(cells rate_hz window_s).              */
 RPPG_DEF size_t rppg_finder_mem_size(const rppg_config *cfg);
 
 /* Starts a search in the caller's block, which must outlive it and not move.
@@ -1226,7 +1226,7 @@ RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n);
    init copies what it needs.
    Time stamps are of one clock. An offset of a part of a second does no harm to the rate, but the
    wave suffers; a greater one is the caller's to take off. When that clock is set back, rppg_reset.
-   Memory: rppg_mem_size of each camera, and 28 KB with a window of 10 s.
+   Memory: rppg_mem_size of each camera, and 26 KB with a window of 10 s.
 
    At an estimate each camera is estimated by itself, and rppg_fuse weighs what they say. Besides,
    their waves are added up, by confidence and, sample by sample, by how usual the power around it is

@@ -1552,7 +1552,8 @@ RPPG__SUB(void, rppg_nn__ema_vf)(const rppg_nn__ema *e, const float *x, const fl
 {
   const rppg__vf v = rppg__vf_load(x), r = rppg__vf_load(rate), m0 = rppg__vf_load(mean),
                  q0 = rppg__vf_load(square);
-  const rppg__vf old = rppg__vf_sub(v, m0), m = rppg__vf_fma(r, old, m0), d = rppg__vf_sub(v, m);
+  const rppg__vf old = rppg__vf_sub(v, m0), m = rppg__vf_fma(r, old, m0);
+  const rppg__vf d = rppg__vf_sub(old, rppg__vf_mul(r, old)); /* v - m, free of m's rounding */
   const rppg__vf z = e->before ? old : d,
                  q = rppg__vf_fma(r, rppg__vf_sub(rppg__vf_mul(z, z), q0), q0);
   rppg__vf o = rppg__vf_div(d, rppg__vf_sqrt(rppg__vf_add(q, rppg__vf_set1(e->eps))));

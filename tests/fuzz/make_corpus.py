@@ -195,6 +195,44 @@ def tokens(g):
     g.output(g.softmax(a))
 
 
+def integers(*shape):
+    return rng.integers(-127, 128, shape)
+
+
+def as8(y, scale, zero):
+    """The op that makes y works on 8 bits."""
+    y.type, y.scale, y.zero = "u7", float(np.float32(scale)), zero
+    return y
+
+
+@model
+def eight(g):
+    """Every op of 8 bits."""
+    x = g.quant(g.input((2, 6, 7, 3)), 1 / 60, 61)
+    a = g.conv_s8(x, integers(18, 3, 1, 3, 3), 0.01 + 0.01 * rng.random(18), normal(18), pad=(0, 1, 1), act="relu", scale=0.1)
+    a = as8(g.pool(a, "max", (1, 2, 2), (1, 2, 2)), 0.1, 0)
+    b = g.conv_s8(a, integers(18, 18, 2, 1, 3), 0.01 + 0.01 * rng.random(18), None, pad=(1, 0, 1), out=a.shape[:3], residual=a,
+                  scale=0.3, zero=50)
+    b = g.lookup(b, np.tanh, 1 / 63, 63)
+    c = as8(g.binary("add", a, b), 0.12, 20)
+    d = as8(g.pool(c, "avg", (1, 3, 3), 1, (0, 1, 1), count_padding=False), 0.1, 25)
+    e = g.conv_s8(c, integers(6, 3, 1, 1, 1), 0.01 + 0.01 * rng.random(6), normal(6), groups=6, scale=0.1, zero=25)
+    f = as8(g.concat([d, e], 3), 0.1, 25)
+    f = as8(g.reshape(f, (1, 1, 1, f.size)), 0.1, 25)
+    g.output(g.conv_s8(f, integers(5, f.size, 1, 1, 1), 0.001 + 0.001 * rng.random(5), normal(5)))
+    g.output(g.dequant(d))
+
+
+@model
+def direct(g):
+    """Convolutions that Winograd's way could do and that refuse it."""
+    g.direct = True
+    x = g.input((4, 5, 6, 16))
+    y = g.conv(x, normal(16, 16, 3, 3, 3), normal(16), pad=1, act="relu")
+    z = g.conv(y, normal(16, 16, 3, 3), None, pad=(0, 1, 1))
+    g.output(g.binary("add", g.conv(z, normal(16, 16, 5), normal(16), pad=(0, 0, 2)), x))
+
+
 @model
 def annotated(g):
     """Chunks: specification, rates of the classes, camera, note, names."""

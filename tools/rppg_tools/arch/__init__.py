@@ -27,10 +27,11 @@ NETWORKS = {"SE": SE, "CE": CE, "CL": CL, "CL+F": CLF, "DeepPhys": DeepPhys, "TS
 
 
 def build(name, **options):
-    """The network of this name, with random weights."""
-    if name not in NETWORKS:
+    """The network of this name, in whatever case, with random weights."""
+    found = {known.lower(): network for known, network in NETWORKS.items()}.get(name.lower())
+    if found is None:
         raise ToolError(f"no network '{name}'; there are {', '.join(NETWORKS)}")
-    return NETWORKS[name](**options)
+    return found(**options)
 
 
 def parameters(model):

@@ -124,6 +124,14 @@ class LQRPPG(nn.Module):
             book.copy_(codes.flatten())
         return self
 
+    def lacks_codebooks(self):
+        return self.codebooks and not torch.isfinite(self.codebook_1).all()
+
+    def load_beside(self, folder):
+        """What the network's own file does not hold lies beside it: the label quantisers."""
+        if self.lacks_codebooks():
+            self.load_codebooks(quantisers(folder))
+
     def forward(self, x):
         n, _, frames, _, _ = x.shape
         x = self.Fusion_Stem(x.transpose(1, 2)).unflatten(0, (n, frames)).transpose(1, 2)
@@ -144,7 +152,7 @@ class LQRPPG(nn.Module):
 
     def lower(self, g, x):
         """x [T][H][W][3]"""
-        if self.codebooks and not torch.isfinite(self.codebook_1).all():
+        if self.lacks_codebooks():
             raise ToolError("LQ-rPPG has no codebooks yet: build it with codebooks=FOLDER of its label quantisers' files")
         frames = x.shape[0]
         x = emit(g, conv_of_twice(g, self.Fusion_Stem.lower(g, x), self.stem3[0]), self.stem3[1:])
