@@ -2,14 +2,14 @@
 import argparse
 import sys
 
-from . import calibrate, cards, convert, core, evaluate, inspect, pack, parity
+from . import calibrate, cards, convert, core, evaluate, inspect, lq, pack, parity, rface
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m rppg_tools", description=(
         "Figures of rppg.h, and models for rppg_nn.h. All figures come from the C code itself, which is compiled and called."))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (evaluate, calibrate, pack, convert, inspect, parity, cards):
+    for module in (evaluate, calibrate, pack, convert, inspect, parity, cards, lq, rface):
         module.add_command(commands)
     args = parser.parse_args(argv)
     try:
