@@ -107,14 +107,20 @@ def by_c(run, clips, norm):
 
 
 def by_pos(clips):
-    """Figures of rppg.h's POS on the mean colour of the face box, the middle of the patch; one window, the clip."""
+    """Figures of rppg.h's POS on the mean colour of the face box, the middle of the patch; one window, the clip. None where
+    that is shorter than a session takes."""
     size, frames = clips.video.shape[2], clips.video.shape[1]
     edge = round(size * (1 - 1 / scene.MARGIN) / 2)
     rates = []
     for video in clips.video:
         rgb = video[:, edge:size - edge, edge:size - edge].mean((1, 2), dtype=float) / LEVEL
-        rows = list(core.windows(np.arange(frames) / clips.fps, rgb[:, None], "pos", (frames - 1.5) / clips.fps, 1.0))
-        rates.append(rows[0][2][core.RESULTS.index("raw_bpm")] if rows else np.nan)
+        try:
+            rows = list(core.windows(np.arange(frames) / clips.fps, rgb[:, None], "pos", (frames - 1.5) / clips.fps, 1.0))
+        except core.ToolError:
+            rows = []
+        if not rows:
+            return None
+        rates.append(rows[0][2][core.RESULTS.index("raw_bpm")])
     return figures(np.array(rates), clips)
 
 
@@ -166,9 +172,9 @@ def table(rows, test, more=None):
     more = more or {}
     yield "| | MAE, bpm | RMSE | r | within 3 bpm, % |" + "".join(f" {title} |" for title in more.values())
     yield "|---" * (5 + len(more)) + "|"
+    digits = {"mae": 1, "rmse": 1, "r": 2, "within_3": 0} | {key: 0 for key in more}
     for name, f in rows.items():
-        extra = "".join(f" {f[key]:.0f} |" if key in f else " - |" for key in more)
-        yield f"| {name} | {f['mae']:.1f} | {f['rmse']:.1f} | {f['r']:.2f} | {f['within_3']:.0f} |{extra}"
+        yield f"| {name} | " + " | ".join(f"{f[key]:.{d}f}" if f and key in f else "-" for key, d in digits.items()) + " |"
     n, frames, size = test.video.shape[:3]
     yield ""
     yield f"n = {n} simulated clips of the test split's subjects, {frames} frames of {size}x{size} at {test.fps:g} fps, by the C code."

@@ -35,7 +35,7 @@ def likelihood(log_sigma, wave, rate, people):
     return total if people is None else total + scale[2] * people + log_sigma[2]
 
 
-RATE_UNIT = 10.0  # bpm: rates are compared in tens, so that all three losses begin at about 1
+RATE_UNIT = 20.0  # bpm: rates are compared in these, so that all three losses begin at about 1 to 3
 
 
 def loss_of(fps):

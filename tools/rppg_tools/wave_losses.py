@@ -28,10 +28,9 @@ def rates(band, step=1.0):
 def shares(wave, fps, bpm):
     """Of the power of each wave at these rates [K], under a Hann window, the share of each: [N][K], sums 1."""
     n = wave.shape[-1]
-    turns = torch.arange(n, device=wave.device) / fps * bpm.to(wave.device)[:, None] / 60
+    angle = 2 * math.pi / 60 / fps * torch.arange(n).to(wave) * bpm.to(wave)[:, None]
     window = torch.hann_window(n, periodic=False, device=wave.device, dtype=wave.dtype)
     x = (wave - wave.mean(-1, keepdim=True)) * window
-    angle = (2 * math.pi * turns).to(wave.dtype)
     power = (x @ angle.cos().T).square() + (x @ angle.sin().T).square()
     return power / (power.sum(-1, keepdim=True) + 1e-12)
 

@@ -121,6 +121,18 @@ def answer(name, model):
     return [float(f"{v:.8g}") for part in parts for v in part.flatten().tolist()]
 
 
+@torch.no_grad()
+def labels(lq, checkpoints):
+    """Levels that the published label quantisers of 1 to 5 bits give to a wave of noise, one behind the other."""
+    quantiser, levels = from_checkout(lq, "neural_methods.model.LQC2F").Label_Quantizer, []
+    for k in range(1, STAGES + 2):
+        tensors = torch.load(next(checkpoints.glob(f"PURE_UBFC_LQC2F_{k}th_LQ_*.pth")), map_location="cpu")
+        model = quantiser(num_codebooks=2 ** k)
+        model.load_state_dict({name.removeprefix("module."): t for name, t in tensors.items()})
+        levels += model.eval()(noise(1, 160, seed=k))[1].flatten().tolist()
+    return [float(f"{v:.8g}") for v in levels]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("toolbox", "lq", "mamba"):
@@ -144,6 +156,7 @@ def main():
             code = torch.load(file, map_location="cpu")["module.quantizer.embeddings.weight"]
             setattr(model, f"codebook_{k}", code)
         result["LQ-rPPG trained"] = answer("LQ-rPPG trained", model.eval())
+        result["LQ-rPPG labels trained"] = labels(args.lq, args.checkpoints)
     (HERE / "arch.json").write_text(json.dumps(result, indent=0).replace(",\n", ", ").replace("[\n", "[") + "\n")
 
 
