@@ -132,6 +132,30 @@ static void test_photo_and_noise(void)
   CHECK(sure == 0, "noise: never sure");
 }
 
+/* A grid of more samples than the model's shows it the same. */
+static void test_grids(void)
+{
+  static float seen[2][18 * 64];
+  static const double rate[2] = { 15.0, 45.0 };
+  rppg_config c = config(model_signals, sizeof model_signals);
+  rppg_result r;
+  double most = 0.0, said[2];
+  size_t i, k, runs[2];
+  for (k = 0; k < 2; k++) {
+    c.rate_hz = rate[k];
+    CHECK(rppg_init(&s, &c, mem, sizeof mem) == RPPG_OK && watch(14.0, 22.0, 66.0, 1.0, &r) == RPPG_OK, "%.0f Hz", rate[k]);
+    CHECK(s.reader->nn.inputs[0]->n == 18 * 64, "%.0f Hz: the input's size", rate[k]);
+    memcpy(seen[k], s.reader->in, sizeof seen[k]);
+    said[k] = s.reader->said;
+    runs[k] = s.reader->ran;
+  }
+  for (i = 0; i < 18 * 64; i++) most = fmax(most, fabs((double)seen[0][i] - (double)seen[1][i]));
+  CHECK(most < 1e-3, "input: at most %.2g apart", most);
+  CHECK(runs[0] == runs[1] && runs[0] > 10, "%lu and %lu runs", (unsigned long)runs[0], (unsigned long)runs[1]);
+  CHECK_NEAR(said[0], said[1], 0.05, "its rate");
+  CHECK_NEAR(said[0], 66.0, 2.0, "its rate is the pulse's");
+}
+
 /* A gap starts the model anew: its first run needs all its frames again. */
 static void test_gap(void)
 {
@@ -152,8 +176,12 @@ static void test_refusals(void)
   c.n_parts = 1;
   CHECK(rppg_mem_size(&c) == 0 && rppg_init(&s, &c, mem, sizeof mem) != RPPG_OK, "another number of ROIs");
   c = config(model_signals, sizeof model_signals);
-  c.rate_hz = 30.0;
+  c.rate_hz = 20.0;
   CHECK(rppg_mem_size(&c) == 0 && rppg_init(&s, &c, mem, sizeof mem) == RPPG_ERR_ARG, "another frame rate");
+  c.rate_hz = 7.5;
+  CHECK(rppg_mem_size(&c) == 0, "half of the model's frame rate");
+  c.rate_hz = 45.0;
+  CHECK(rppg_mem_size(&c) > 0, "three times the model's frame rate");
   c.rate_hz = 15.0;
   CHECK(rppg_mem_size(&c) > 0, "the model's own frame rate");
   c.window_s = 4.0;
@@ -178,6 +206,7 @@ int main(void)
   TAP_EACH_ISA(isa) test_rates();
   test_lamp();
   test_photo_and_noise();
+  test_grids();
   test_gap();
   test_refusals();
   return tap_end();

@@ -1,15 +1,16 @@
-"""python -m rppg_tools evaluate|calibrate|pack|convert|inspect|parity|cards ..."""
+"""python -m rppg_tools evaluate|calibrate|pack|convert|inspect|parity|synth|check|train|distill|quantize|cards ..."""
 import argparse
 import sys
 
-from . import calibrate, cards, convert, core, evaluate, inspect, lq, pack, parity, rface
+from . import (calibrate, cards, convert, core, distill, evaluate, inspect, lq, own, pack, parity, quantize, rface, scene,
+               train)
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(prog="python -m rppg_tools", description=(
         "Figures of rppg.h, and models for rppg_nn.h. All figures come from the C code itself, which is compiled and called."))
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for module in (evaluate, calibrate, pack, convert, inspect, parity, cards, lq, rface):
+    for module in (evaluate, calibrate, pack, convert, inspect, parity, scene, own, train, distill, lq, rface, quantize, cards):
         module.add_command(commands)
     args = parser.parse_args(argv)
     try:

@@ -10,8 +10,10 @@ import subprocess
 import numpy as np
 
 METHODS = {"pos": 0, "chrom": 1, "green": 2, "contact": 3}
+FORMATS = ("grey", "420", "422", "444", "rgb")  # of frames, in shim.c's order
 HERE = pathlib.Path(__file__).resolve().parent
-RESULTS = ("t_s", "hr_bpm", "tracked_bpm", "confidence", "snr_db", "window_s", "fps", "flags", "raw_bpm")
+RESULTS = ("t_s", "hr_bpm", "tracked_bpm", "confidence", "snr_db", "window_s", "fps", "flags", "raw_bpm",
+           "source", "model_bpm", "model_share")
 
 
 class ToolError(Exception):
@@ -64,8 +66,9 @@ def library():
         for name, result, arguments in (
                 ("results", ctypes.c_int, []), ("evidence", ctypes.c_int, []),
                 ("version", ctypes.c_char_p, []), ("flag_text", ctypes.c_char_p, [ctypes.c_uint]),
-                ("open", p, [ctypes.c_int, ctypes.c_int, d, d, d, d]), ("close", None, [p]),
-                ("push", ctypes.c_int, [p, p, p, size]), ("estimate", ctypes.c_int, [p, p]),
+                ("open", p, [ctypes.c_int, ctypes.c_int, d, d, d, d, ctypes.c_char_p, size]), ("close", None, [p]),
+                ("push", ctypes.c_int, [p, p, p, size]), ("fragment", ctypes.c_int, [p, size, p]),
+                ("push_frame", ctypes.c_int, [p, *[ctypes.c_int] * 4, p, p, ctypes.c_int64, p]), ("estimate", ctypes.c_int, [p, p]),
                 ("wave", size, [p, p, size]), ("spectrum", size, [p, p, size, p])):
             function = getattr(lib, "shim_" + name)
             function.restype, function.argtypes = result, arguments
@@ -76,13 +79,16 @@ def library():
 
 
 class Session:
-    """rppg_session over mean colours. Zeros select the header's defaults."""
+    """rppg_session over mean colours, or over frames with rois None: the six of RPPG_LAYOUT_FACE6. Zeros select the
+    header's defaults; model: a blob of a model of colour signals."""
 
-    def __init__(self, method="pos", rois=1, rate_hz=0.0, window_s=0.0, bpm=(0.0, 0.0)):
-        self.lib, self.rois = library(), rois
-        self.handle = self.lib.shim_open(METHODS[method], rois, rate_hz, window_s, *bpm)
+    def __init__(self, method="pos", rois=1, rate_hz=0.0, window_s=0.0, bpm=(0.0, 0.0), model=None):
+        self.lib, self.rois, self.model = library(), 6 if rois is None else rois, model  # the blob is read where it is
+        self.handle = self.lib.shim_open(METHODS[method], -1 if rois is None else rois, rate_hz, window_s, *bpm, model,
+                                         len(model or b""))
         if not self.handle:
-            raise ToolError(f"rppg_init refuses {method}, {rois} regions, {rate_hz} Hz, {window_s} s, {bpm} bpm")
+            raise ToolError(f"rppg_init refuses {method}, {rois} regions, {rate_hz} Hz, {window_s} s, {bpm} bpm"
+                            + (" with this model" if model else ""))
         self.row = np.zeros(len(RESULTS) + self.lib.shim_evidence())
 
     def push(self, rgb, t_us):
@@ -92,6 +98,19 @@ class Session:
         if rgb.shape != (len(t_us), self.rois, 3):
             raise ValueError(f"colours of shape {rgb.shape} for {len(t_us)} times, {self.rois} regions")
         return self.lib.shim_push(self.handle, rgb.ctypes.data, t_us.ctypes.data, len(t_us))
+
+    def push_frame(self, frame, box, t_us):
+        """frame (name of FORMATS, full range, w, h, bytes), box x, y, w, h; the colours [6][3], or None where it is refused."""
+        name, full, w, h, pixels = frame
+        box, colours = np.ascontiguousarray(box, np.intc), np.zeros((6, 3), np.float32)
+        status = self.lib.shim_push_frame(self.handle, FORMATS.index(name), full, w, h, pixels, box.ctypes.data, t_us,
+                                          colours.ctypes.data)
+        return colours if status == 0 else None
+
+    def fragment(self, frames):
+        """The newest samples as models on colour signals get them: [3 rois][frames] in [-1, 1]; None while there are fewer."""
+        out = np.zeros((3 * self.rois, frames), np.float32)
+        return out if self.lib.shim_fragment(self.handle, frames, out.ctypes.data) else None
 
     def estimate(self):
         """The fields of rppg_result and, behind them, the evidence; None while the window is short."""
@@ -120,10 +139,10 @@ class Session:
         self.close()
 
 
-def windows(t_s, rgb, method, window_s, step_s, bpm=(0.0, 0.0), rate_hz=0.0):
+def windows(t_s, rgb, method, window_s, step_s, bpm=(0.0, 0.0), rate_hz=0.0, model=None):
     """(start, end, row) of every whole window: ends at window_s, window_s + step_s, ..."""
     t_us = np.round((np.asarray(t_s) - t_s[0]) * 1e6).astype(np.int64)
-    with Session(method, rgb.shape[1], rate_hz, window_s, bpm) as session:
+    with Session(method, rgb.shape[1], rate_hz, window_s, bpm, model) as session:
         done, end = 0, window_s
         while end <= t_us[-1] * 1e-6 + 1e-9:
             upto = int(np.searchsorted(t_us, round(end * 1e6), side="right"))

@@ -37,6 +37,8 @@ class Recording:
     step_s: float = 5.0
     bpm: tuple = (0.0, 0.0)                    # band of the session; zeros: its default
     decoy: Optional[Callable] = None           # rate of what beats there and is no pulse
+    subject: Optional[str] = None              # who it is and which camera saw it, where a recording of one's own says so
+    camera: Optional[str] = None
 
 
 # ---- finger-oximetry ------------------------------------------------------------------------------
@@ -176,30 +178,17 @@ def vitallens(folder):
 # ---- a user's own ---------------------------------------------------------------------------------
 
 def own(folder):
-    """A folder a recording: trace.csv with t,r,g,b[,r,g,b...], one triple a region, t in seconds, and
-    reference.csv with t,bpm (readings; their mean over the window counts) or rr.csv with t,rr (time of
-    the beat that ends an interval, and the interval in seconds). Each with a line of names on top."""
-    for path in sorted(p.parent for p in folder.glob("*/trace.csv")):
+    """A folder a recording, as described in own.py; split by subject."""
+    from .own import Trouble, folders, read, split_of
+    found = []
+    for path in folders(folder):
         try:
-            trace = np.loadtxt(path / "trace.csv", delimiter=",", skiprows=1, ndmin=2)
-            beats = path / "rr.csv"
-            given = np.loadtxt(beats if beats.exists() else path / "reference.csv", delimiter=",", skiprows=1, ndmin=2)
-        except (OSError, ValueError) as error:
-            raise ToolError(f"{path}: {error}") from error
-        if trace.shape[1] < 4 or trace.shape[1] % 3 != 1 or len(trace) < 2 or given.shape[1] != 2:
-            raise ToolError(f"{path}: trace.csv needs t,r,g,b[,r,g,b...], the reference two columns")
-        if not (np.diff(trace[:, 0]) > 0).all() or not np.isfinite(trace).all():
-            raise ToolError(f"{path}: trace.csv: times must rise and every value be finite")
-        start_s = trace[0, 0]
-
-        def reference(start, end, given=given, is_rr=beats.exists(), start_s=start_s):
-            at = given[:, 0] - start_s
-            inside = given[(at >= start) & (at <= end), 1]
-            if len(inside) == 0:
-                return np.nan
-            return float(60.0 / inside.mean() if is_rr else inside.mean())
-        yield Recording(folder.name, path.name, "test", trace[:, 0] - start_s,
-                        trace[:, 1:].reshape(len(trace), -1, 3), reference, ("pos", "chrom", "green", "contact"), 5.0)
+            found.append(read(path))
+        except Trouble as trouble:
+            raise ToolError(f"{path}: {trouble}") from trouble
+    for r, split in zip(found, split_of(found)):
+        yield Recording(folder.name, r.path.name, split, r.t_s - r.t_s[0], r.rgb, r.reference,
+                        ("pos", "chrom", "green", "contact"), 5.0, subject=r.subject, camera=r.camera)
 
 
 SETS = {"finger-oximetry": oximetry, "finger-welltory": welltory, "macaque": macaque,
@@ -215,6 +204,7 @@ def recordings(folder, wanted=None, point=False):
         read = SETS[name]
         yield from read(folder / name, point_reading) if point and read is oximetry else read(folder / name)
     if not found:
-        if not any(folder.glob("*/trace.csv")):
-            raise ToolError(f"{folder}: neither {', '.join(SETS)} nor */trace.csv in it")
-        yield from own(folder)
+        mine = list(own(folder)) if folder.is_dir() else []
+        if not mine:
+            raise ToolError(f"{folder}: neither {', '.join(SETS)} nor recordings of one's own in it (see: check --help)")
+        yield from mine

@@ -18,12 +18,15 @@ and shot noise [Foi et al. 2008], codecs [McDuff et al. 2017, The impact of vide
 measurement], sizes of the face and 15 fps [Kopeliovich2019].
 """
 import dataclasses
+import json
 import pathlib
+import sys
 from typing import NamedTuple
 
 import numpy as np
 
 from . import data
+from .beats import BEAT, DYNAMICS_HZ, beat_starts, beats_of, rate_wander, smooth
 from .core import ToolError
 
 # ---- light and skin -------------------------------------------------------------------------------
@@ -46,7 +49,8 @@ def planck(kelvin):
 def reflectance(melanin, blood):
     """Diffuse reflectance [n][NM] of skin with these shares of melanin in the epidermis and blood in the dermis, and
     its relative change for a relative change of the arterial blood. Transport as in Jacques 1998: R = exp(-A / sqrt(3 (1
-    + scattering / absorption))), A about 7.5; the epidermis, 60 um, is passed twice."""
+    + scattering / absorption))), A about 7.5; the epidermis, 60 um, is passed twice. Blue light turns back above
+    most vessels that pulse [Moco 2018]; how much of it is such that a camera sees the colours of [deHaan2014]."""
     melanin, blood = np.asarray(melanin)[:, None], np.asarray(blood)[:, None]
     through = np.exp(-2 * 0.006 * melanin * 6.6e11 * NM ** -3.33)
     scattering = 2e5 * NM ** -1.5 + 2e12 * NM ** -4.0
@@ -55,7 +59,7 @@ def reflectance(melanin, blood):
     absorbing = rest + 0.5 * arterial + 0.5 * blood * BLOOD * (0.6 * OXY + 0.4 * DEOXY)  # half of it is in veins
     inner = 3 * (1 + scattering / absorbing)
     change = -7.5 * 1.5 * inner ** -1.5 * scattering / absorbing ** 2 * 0.5 * arterial
-    return through * np.exp(-7.5 / np.sqrt(inner)), change
+    return through * np.exp(-7.5 / np.sqrt(inner)), change / (1 + np.exp((470 - NM) / 20))
 
 
 # ---- cameras --------------------------------------------------------------------------------------
@@ -93,13 +97,13 @@ class Camera:
 CAMERAS = {c.name: c for c in (
     # a good external USB camera: 1080 lines, clean, mild processing, high bit rate
     Camera("webcam", (600, 535, 460), (32, 38, 28), ((1.55, -0.45, -0.10), (-0.20, 1.45, -0.25), (0.0, -0.50, 1.50)),
-           2.2, 0.15, 0.05, 118.0, 1.0, 0.02, 0.3, 4.0, 1.5, 0.02, 6.0, 0.35, 3.0, 0.25, 120, 450.0, 0.002, 0.002, 0.0, 30.0),
+           2.2, 0.15, 0.05, 118.0, 1.0, 0.02, 0.3, 4.0, 1.5, 0.02, 6.0, 0.2, 3.0, 0.5, 120, 450.0, 0.002, 0.002, 0.0, 30.0),
     # a phone: wide filters and a strong matrix, local tone mapping, strong temporal noise reduction, H.264 with a key frame a second
     Camera("phone", (590, 525, 455), (42, 42, 32), ((1.95, -0.80, -0.15), (-0.35, 1.70, -0.35), (0.05, -0.75, 1.70)),
-           2.4, 0.45, -0.25, 135.0, 0.4, 0.005, 0.7, 1.5, 1.2, 0.03, 10.0, 0.7, 2.0, 0.5, 15, 300.0, 0.004, 0.01, 0.0, 30.0),
+           2.4, 0.45, -0.25, 135.0, 0.4, 0.005, 0.7, 1.5, 1.2, 0.03, 10.0, 0.5, 2.0, 0.6, 15, 300.0, 0.004, 0.01, 0.0, 30.0),
     # a built-in laptop camera: VGA, small pixels, sharpened, exposure in coarse steps, coarse codec, late and repeated frames
     Camera("laptop", (610, 545, 470), (38, 46, 36), ((1.25, -0.20, -0.05), (-0.10, 1.20, -0.10), (0.0, -0.25, 1.25)),
-           1.9, 0.0, 0.25, 105.0, 1.8, 0.06, 0.5, 8.0, 3.5, 0.06, 9.0, 0.15, 6.0, 1.0, 60, 200.0, 0.008, 0.02, 0.04, 30.0),
+           1.9, 0.0, 0.25, 105.0, 1.8, 0.06, 0.5, 8.0, 2.8, 0.06, 9.0, 0.3, 6.0, 1.2, 60, 200.0, 0.008, 0.02, 0.04, 30.0),
     # an infrared camera with its own lamp at 850 nm: three equal channels
     Camera("nir", (850, 850, 850), (15, 15, 15), ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
            1.0, 0.0, 0.0, 110.0, 1.0, 0.02, 0.0, 4.0, 1.5, 0.02, 4.0, 0.0, 3.0, 0.25, 60, 200.0, 0.002, 0.0, 0.0, 30.0,
@@ -116,8 +120,6 @@ def sensitivity(camera):
 
 SEED = 20240521          # of the subjects
 SUBJECTS = {"train": 1500, "validation": 200, "test": 300}
-BEAT = 32                # samples of a beat's shape
-DYNAMICS_HZ = 4.0
 # normals of the six regions in the head's own frame: x to the image's right, y down, z to the camera; their
 # share of the box, of what is no skin, and of the light that comes from everywhere
 NORMALS = np.array([[0, 0.25, 1], [0, -0.25, 1], [-0.6, 0.15, 0.8], [0.6, 0.15, 0.8], [0, 0, 1], [0, 0, 1]])
@@ -127,64 +129,6 @@ NO_SKIN = np.array([0.02, 0.05, 0.03, 0.03, 0.15, 0.35])
 SOFT = np.array([0.0, 0.0, 0.0, 0.0, 0.3, 0.4])
 PERFUSION = np.array([1.0, 0.8, 1.1, 1.1, 0.95, 0.9])
 REGION_OF = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]]) / [[3], [1], [1], [1], [3], [3]]
-
-
-def smooth(x, n):
-    """Mean over n samples around each; the ends use what is there."""
-    total = np.cumsum(np.concatenate([np.zeros((1, *x.shape[1:])), x]), axis=0)
-    at = np.arange(len(x))
-    low, high = np.maximum(at - n // 2, 0), np.minimum(at + (n + 1) // 2, len(x))
-    return (total[high] - total[low]) / (high - low).reshape(-1, *[1] * (x.ndim - 1))
-
-
-def beat_starts(wave, fps):
-    """Where each beat of a pulse wave begins, in samples: the foot before each steepest rise. The period comes from the
-    autocorrelation of the 10 s around."""
-    rise = np.gradient(smooth(wave, max(1, round(0.1 * fps))))
-    lags = np.arange(round(0.33 * fps), round(1.5 * fps))
-    window, starts, at = round(10 * fps), [], 0
-    while at + window <= len(rise):
-        x = rise[at:at + window]
-        same = np.array([x[k:] @ x[:-k] / (len(x) - k) for k in lags])
-        period = lags[np.argmax(same > 0.85 * same.max())]  # the first good one: no multiple of it
-        while period + 1 - lags[0] < len(same) and same[period + 1 - lags[0]] > same[period - lags[0]]:
-            period += 1
-        k = at
-        while k < at + window // 2:  # half of the window: the next one begins there
-            top = k + int(np.argmax(rise[k:k + round(1.2 * period)]))
-            foot = top
-            while foot > 0 and rise[foot - 1] > 0.1 * rise[top] and top - foot < 0.4 * period:
-                foot -= 1
-            if not starts or foot - starts[-1] > 0.6 * period:
-                starts.append(foot)
-            k = top + round(0.6 * period)
-        at += window // 2
-    return np.array(starts)
-
-
-def beats_of(wave, starts):
-    """[n][BEAT] shapes of beats that look like most: 0 at both ends, amplitude 1; each with the beat that it is."""
-    shapes, which = [], []
-    for k, (a, b) in enumerate(zip(starts[:-1], starts[1:])):
-        x = np.interp(np.linspace(a, b, BEAT + 1), np.arange(len(wave)), wave)
-        x = x - np.linspace(x[0], x[-1], BEAT + 1)
-        if x.max() > 0:
-            shapes.append(x[:-1] / x.max())
-            which.append(k)
-    if not shapes:
-        return np.zeros((0, BEAT)), []
-    shapes, usual = np.array(shapes), np.median(shapes, axis=0)
-    like = np.array([np.corrcoef(s, usual)[0, 1] for s in shapes])
-    return shapes[like > 0.9], np.array(which)[like > 0.9]
-
-
-def rate_wander(beat_s):
-    """Logarithm of the rate over time, DYNAMICS_HZ, from times of beats; intervals that are off by a third are bridged."""
-    interval = np.diff(beat_s)
-    usual = np.array([np.median(interval[max(0, k - 5):k + 6]) for k in range(len(interval))])
-    good = np.abs(interval / usual - 1) < 0.3
-    at = np.arange(beat_s[1], beat_s[-1], 1 / DYNAMICS_HZ)
-    return -np.log(np.interp(at, beat_s[1:][good], interval[good]))
 
 
 def analytic_beats(rng, n=40):
@@ -410,8 +354,9 @@ YCC = np.array([[0.299, 0.587, 0.114], [-0.169, -0.331, 0.5], [0.5, -0.419, -0.0
 RGB = np.linalg.inv(YCC).astype(np.float32)
 
 
-def exposed(rng, camera, x, metered, fps):
-    """Exposure and white balance follow the metered colour [T][R][3]; x [T][R][P][3] of any light to 0..1 of the sensor."""
+def exposed(rng, camera, x, metered, white, fps):
+    """Exposure and white balance follow the metered colour [T][R][3]; x [T][R][P][3] of any light to 0..1 of the sensor.
+    At first a white [R][3] in that light is about white."""
     goal = (camera.target / 255) ** camera.gamma
     count = metered.shape[1]
     hold, keep = 1 - np.exp(-1 / (fps * camera.exposure_s)), 1 - np.exp(-1 / (fps * camera.balance_s))
@@ -419,7 +364,8 @@ def exposed(rng, camera, x, metered, fps):
     tint = np.log(metered) - np.log(metered[:, :, 1:2])
     offset = rng.normal(0, 0.12, count)                       # metering sees more than the face
     gain = goal * np.exp(offset - level[:3].mean(0))          # it has settled
-    cast = -tint[:3].mean(0)
+    before = tint[:3].mean(0)
+    cast = balanced = np.log(white[:, 1:2] / white) + rng.normal(0, 0.05, (count, 3))
     gains = np.empty((len(x), count, 3), np.float32)
     settled, state = np.log(gain), np.log(gain)
     for k in range(len(x)):
@@ -427,7 +373,7 @@ def exposed(rng, camera, x, metered, fps):
         state = state + hold * (np.log(goal) + offset - level[k] - state)
         moved = np.abs(state - settled) > camera.exposure_step
         settled = np.where(moved, state, settled)
-        cast = cast + keep * camera.balance * (-tint[k] - cast)
+        cast = cast + keep * (balanced - camera.balance * (tint[k] - before) - cast)
     return x * gains[:, :, None, :]
 
 
@@ -456,27 +402,28 @@ def denoised(camera, x):
 
 
 def coded(rng, camera, x, coarse):
-    """The codec: small changes are not worth their bits, twice as few in chroma; each key frame rounds anew. coarse
-    [P]: deviation of that rounding, of quant."""
+    """The codec: a block whose change is small is not worth its bits, less so in chroma. Noise lifts some blocks over
+    that limit: of a mean over blocks a share follows [McDuff2017 sees pulses die with the rate]. Each key frame rounds
+    the blocks anew; coarse [P]: 1 / sqrt(blocks)."""
     x = x @ YCC.T
     first = int(rng.integers(camera.gop))
     limit = np.array([camera.quant, 2 * camera.quant, 2 * camera.quant], np.float32)
+    lift = (camera.read / 8) ** 2 * camera.grain  # variance of a block's mean, 8x8 pixels
     shown = x[0].copy()
     for k in range(len(x)):
         step = x[k] - shown
         if (k + first) % camera.gop == 0:
-            error = rng.standard_normal(shown.shape, dtype=np.float32) * limit * coarse[:, None]
-            shown = x[k] + error
+            shown = x[k] + 0.29 * limit * coarse[:, None] * rng.standard_normal(shown.shape, dtype=np.float32)  # 1 / sqrt(12)
         else:
-            square = step * step
-            shown = shown + step * (square / (square + limit * limit * 0.25))
+            square = step * step + lift
+            shown = shown + step * (square / (square + limit * limit))
         x[k] = shown
     return x @ RGB.T
 
 
-def sees(rng, camera, x, metered, pixels, fps, whole=None):
+def sees(rng, camera, x, metered, white, pixels, fps, whole=None):
     """Light x [T][R][P][3] to levels of the file; pixels [P]: over how many of the sensor's each is a mean."""
-    y = toned(camera, exposed(rng, camera, x, metered, fps), whole).astype(np.float32)
+    y = toned(camera, exposed(rng, camera, x, metered, white, fps), whole).astype(np.float32)
     fine = np.sqrt(np.maximum(pixels / camera.grain, 1)).astype(np.float32)
     noise = rng.standard_normal(y.shape[:3] + (1 if camera.grey else 3,), dtype=np.float32)
     y += noise * np.sqrt(camera.read ** 2 + camera.shot * y) / fine[:, None]
@@ -487,6 +434,8 @@ def sees(rng, camera, x, metered, pixels, fps, whole=None):
     if camera.repeat:
         for k in np.flatnonzero(rng.random(len(y) - 1) < camera.repeat) + 1:
             y[k] = y[k - 1]
+    if camera.grey:
+        y[..., 1:] = y[..., :1]
     return np.clip(y, 0, 255, out=y)
 
 
@@ -512,6 +461,7 @@ class Scene(NamedTuple):
     bpm: np.ndarray    # [T][R]
     phase: np.ndarray  # [T][R] turns
     mixed: np.ndarray  # [R]
+    subject: np.ndarray # [R] index into Sources.subjects
 
 
 def tracked(rng, sources, frames, count):
@@ -531,11 +481,13 @@ def tracked(rng, sources, frames, count):
     return (total[BOX_FRAMES:] - total[:-BOX_FRAMES]) / BOX_FRAMES
 
 
-def scene(rng, sources, camera, count, frames, fps, mixed):
-    """count recordings at once; mixed [count]: whether the head moves."""
+def scene(rng, sources, camera, count, frames, fps, mixed, who=None):
+    """count recordings at once; mixed [count]: whether the head moves; who [count]: subjects, else drawn."""
     frames += WARM_UP
     t = (np.arange(frames) - WARM_UP) / fps
-    subject = sources.subjects[rng.integers(len(sources.subjects), size=count)]
+    if who is None:
+        who = rng.integers(len(sources.subjects), size=count)
+    subject = sources.subjects[who]
     wave, bpm, phase = pulses(rng, sources, subject, t)
     yaw, pitch, mouth, breath = poses(rng, t, mixed)
     light = draw_light(rng, camera, subject)
@@ -557,10 +509,11 @@ def scene(rng, sources, camera, count, frames, fps, mixed):
     box = np.exp(rng.normal(np.log(0.006), 0.5, count)) * (1 + mixed)
     x = x * slide.clip(0.3, 1.7) * speaks * lamp.astype(f)[..., None, None] \
         * (1 + box.astype(f)[:, None, None] * tracked(rng, sources, frames, count))
-    rgb = sees(rng, camera, np.maximum(x, 1e-4).astype(f), x[:, :, 5], SHARE * camera.face ** 2, fps, whole=5)
+    rgb = sees(rng, camera, np.maximum(x, 1e-4).astype(f), x[:, :, 5], 0.5 * (light.white + light.soft_white),
+               SHARE * camera.face ** 2, fps, whole=5)
     times = [stamps(rng, camera, frames - WARM_UP, fps) for _ in range(count)]
     return Scene(np.array([a for a, _ in times]), np.array([b for _, b in times]), rgb[WARM_UP:], wave[WARM_UP:],
-                 bpm[WARM_UP:], phase[WARM_UP:], mixed)
+                 bpm[WARM_UP:], phase[WARM_UP:], mixed, who)
 
 
 class Clip(NamedTuple):
@@ -569,18 +522,26 @@ class Clip(NamedTuple):
     wave: np.ndarray  # [n], more is more blood
     bpm: np.ndarray   # [n] instantaneous
     scenario: str
+    beat_s: np.ndarray  # when each beat begins; the first and the last lie outside
+    subject: int      # index into Sources.subjects
 
 
 SCENARIOS = ("stationary", "mixed")
 
 
-def signals(rng, sources, camera, seconds, fps=15.0, motion="stationary"):
-    """One recording, as its frames arrive."""
+def signals(rng, sources, camera, seconds, fps=15.0, motion="stationary", subject=None):
+    """One recording, as its frames arrive; subject: index into sources.subjects, else drawn."""
     if motion not in SCENARIOS:
         raise ToolError(f"no scenario '{motion}': one of {', '.join(SCENARIOS)}")
-    s = scene(rng, sources, camera, 1, round(seconds * fps), fps, np.array([motion == "mixed"]))
-    there = s.arrive[0]
-    return Clip(s.t[0][there] - s.t[0][0], s.rgb[there, 0], s.wave[there, 0], s.bpm[there, 0], motion)
+    n = round(seconds * fps) + 1
+    s = scene(rng, sources, camera, 1, n, fps, np.array([motion == "mixed"]), None if subject is None else np.array([subject]))
+    there, first = s.arrive[0], s.t[0][0]
+    turns, at = s.phase[:, 0], np.arange(n) / fps - first
+    around = 2.0 * s.bpm[[0, -1], 0] / 60  # two seconds more at either end
+    whole = np.arange(np.floor(turns[0]), np.ceil(turns[-1]) + 1)
+    beat_s = np.interp(whole, np.concatenate([turns[:1] - around[0], turns, turns[-1:] + around[1]]),
+                       np.concatenate([at[:1] - 2, at, at[-1:] + 2]))
+    return Clip(s.t[0][there] - first, s.rgb[there, 0], s.wave[there, 0], s.bpm[there, 0], motion, beat_s, int(s.subject[0]))
 
 
 # ---- fragments ------------------------------------------------------------------------------------
@@ -605,6 +566,16 @@ def ranged(x):
     return np.where(span > 0, np.float32(2) * (x - least) / np.where(span > 0, span, 1) - np.float32(1), np.float32(0))
 
 
+def cut(t, rgb, frames=64, step=10, fps=15.0):
+    """A recording (t [n] seconds, rgb [n][regions][3]) on the session's grid, in pieces of `frames` samples, `step` apart:
+    levels [pieces][3 regions][frames], region by region R, G, B as the session orders them, and when each begins
+    after the first frame, seconds."""
+    cells = int((t[-1] - t[0]) * fps + 1e-6)
+    starts = np.arange(0, cells - frames + 1, step)
+    g = gridded(t, rgb.reshape(len(rgb), -1), cells, fps)
+    return g[starts[:, None] + np.arange(frames)].transpose(0, 2, 1), starts / fps
+
+
 FRAGMENTS_A_RECORDING = 12
 
 
@@ -621,15 +592,12 @@ def fragments(rng, sources, cameras, n, frames=64, step=10, fps=15.0, mixed=0.3,
     for c in np.unique(which):
         r = int((which == c).sum())
         s = scene(rng, sources, cameras[c], r, cells + 3, fps, rng.random(r) < mixed)
-        uniform = np.arange(s.phase.shape[0]) / fps
-        starts = np.arange(per) * step
+        uniform = np.arange(len(s.phase)) / fps
         for k in range(r):
             there = s.arrive[k]
-            g = gridded(s.t[k][there], s.rgb[there, k].reshape(there.sum(), 18), cells, fps)
-            rows = starts[:, None] + np.arange(frames)
-            out_x.append(g[rows].transpose(0, 2, 1))
-            at = s.t[k][0] + np.array([starts, starts + frames]) / fps
-            turns = np.interp(at, uniform, s.phase[:, k])
+            x, begin = cut(s.t[k][there], s.rgb[there, k], frames, step, fps)
+            turns = np.interp(s.t[k][0] + np.array([begin[:per], begin[:per] + frames / fps]), uniform, s.phase[:, k])
+            out_x.append(x[:per])
             out_bpm.append(60 * fps / frames * (turns[1] - turns[0]))
         out_camera.append(np.full(r * per, c))
         out_mixed.append(np.repeat(s.mixed, per))
@@ -661,7 +629,7 @@ class Head(NamedTuple):
     depth: np.ndarray
 
 
-def draw_head(rng, subject, size):
+def draw_head(rng, subject, size, grey=False):
     """A head in the box's own coordinates: -0.5 to 0.5 is the box, brows to below the lip."""
     axis = ((np.arange(size) + 0.5) / size - 0.5) * MARGIN
     v, u = (a.ravel() for a in np.meshgrid(axis, axis, indexing="ij"))
@@ -681,6 +649,8 @@ def draw_head(rng, subject, size):
     cheeks = 1 + 0.25 * sum(blob(u, v, (s * 0.22, 0.08), (0.13, 0.12), 0.05) for s in (-1, 1)) + 0.2 * blob(u, v, (0, -0.28), (0.3, 0.1), 0.05)
     wall = rng.uniform(0.1, 0.7) * rng.uniform(0.8, 1.2, 3) * (1 + 0.3 * rng.normal() * u + 0.3 * rng.normal() * v)[:, None]
     tone = 0.5 * subject["hair"] * rng.uniform(0.8, 1.2, 3)
+    if grey:
+        wall, tone = wall[:, :1] * np.ones(3), tone[:1] * np.ones(3)
     other = (1 - head)[:, None] * wall.clip(0.02) + (head - bare).clip(0)[:, None] * tone
     depth = np.sqrt(np.maximum(1 - (u / width) ** 2 - (v / height) ** 2, 0.02)) * head
     normals = np.stack([u / width ** 2, v / height ** 2, depth / width], axis=1) + 1e-3
@@ -714,7 +684,8 @@ def patches(rng, sources, camera, frames, size, fps=30.0, motion="stationary", p
     yaw, pitch, mouth, breath = poses(rng, t, np.array([motion == "mixed"]))
     yaw, pitch = np.clip(yaw, -35, 35), np.clip(pitch, -25, 25)  # a tracker has no frontal face beyond
     light = draw_light(rng, camera, subject)
-    head = draw_head(rng if person is None else np.random.default_rng([SEED, data.SPLITS.index(sources.split), person]), subject[0], size)
+    head_rng = rng if person is None else np.random.default_rng([SEED, data.SPLITS.index(sources.split), person])
+    head = draw_head(head_rng, subject[0], size, camera.grey)
     main, soft, shine = (a[:, 0] for a in lit(light, head.normals, yaw, pitch, 0.0, subject["shine"][None, :, None]))
     shake = 0.006 * np.exp(rng.normal(0, 0.5)) * tracked(rng, sources, n, 1)[:, 0]
     pixels, angle = size / MARGIN, np.deg2rad(np.concatenate([yaw, pitch], axis=1))
@@ -732,7 +703,54 @@ def patches(rng, sources, camera, frames, size, fps=30.0, motion="stationary", p
     lamp = 1 + np.exp(rng.normal(np.log(0.003), 0.6)) * wander_noise(rng, n, 1, 1 / fps, 5.0)
     x *= (1 - 0.5 * mouth.astype(f)[:, :, None] * lips) * lamp.astype(f)[:, :, None]
     face = np.flatnonzero(head.depth > 0.3)
-    video = sees(rng, camera, np.maximum(x, 1e-4)[:, None], x[:, None, face[::7]].mean(2),
+    video = sees(rng, camera, np.maximum(x, 1e-4)[:, None], x[:, None, face[::7]].mean(2), 0.5 * (light.white + light.soft_white),
                  np.full(size * size, (camera.face / pixels) ** 2), fps)
     rate = 60 * (phase[-1, 0] - phase[WARM_UP, 0]) / (t[-1] - t[WARM_UP])
     return video[WARM_UP:, 0].reshape(frames, size, size, 3), wave[WARM_UP:, 0], float(rate)
+
+
+# ---- command --------------------------------------------------------------------------------------
+
+def add_command(commands):
+    p = commands.add_parser("synth", help="write simulated recordings", description="""
+        Colour signals of six regions with a known pulse, by the dichromatic model, in the layout of `check`: trace.csv,
+        rr.csv and about.json. See the top of rppg_tools/scene.py.""")
+    p.add_argument("out", type=pathlib.Path, metavar="OUT", help="folder to write, new or empty")
+    p.add_argument("--camera", default="webcam", choices=CAMERAS, help="its class (webcam)")
+    p.add_argument("--n", type=int, default=20, help="recordings (20)")
+    p.add_argument("--seconds", type=float, default=60.0, help="of each (60)")
+    p.add_argument("--fps", type=float, default=15.0, help="frames a second (15)")
+    p.add_argument("--motion", default="both", choices=(*SCENARIOS, "both"), help="both: three of ten are mixed (both)")
+    p.add_argument("--split", default="train", choices=data.SPLITS, help="whose beats, jitter and subjects (train)")
+    p.add_argument("--seed", type=int, default=1, help="(1)")
+    p.add_argument("--data", type=pathlib.Path, metavar="FOLDER",
+                   help="recordings to take beats and jitter from, see evaluate; without, they are drawn")
+    p.set_defaults(run=run)
+
+
+def save(folder, clip, camera, split):
+    """One recording in the layout of own.py."""
+    folder.mkdir(parents=True)
+    names = "t," + ",".join(f"r{k},g{k},b{k}" for k in range(1, clip.rgb.shape[1] + 1))
+    rows = np.column_stack([clip.t_s, clip.rgb.reshape(len(clip.rgb), -1)])
+    np.savetxt(folder / "trace.csv", rows, "%.6f" + ",%.4f" * (rows.shape[1] - 1), header=names, comments="")
+    np.savetxt(folder / "rr.csv", np.column_stack([clip.beat_s[1:], np.diff(clip.beat_s)]), "%.5f", ",", header="t,rr", comments="")
+    about = {"subject": f"{split} {clip.subject}", "camera": camera.name, "scenario": clip.scenario, "split": split}
+    (folder / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
+
+
+def run(args):
+    if args.n < 1 or not 5 <= args.seconds <= 3600 or not 10 <= args.fps <= 120:
+        raise ToolError("--n must be 1 or more, --seconds 5 to 3600, --fps 10 to 120")
+    if args.out.exists() and (not args.out.is_dir() or any(args.out.iterdir())):
+        raise ToolError(f"{args.out}: not an empty folder; nothing was written")
+    sources, rng = Sources(args.data, args.split), np.random.default_rng([args.seed, data.SPLITS.index(args.split)])
+    drawn = [name for name, real in sources.real.items() if not real]
+    if drawn:
+        print(f"rppg_tools: no recordings to take {', '.join(drawn)} from: drawn instead", file=sys.stderr)
+    for k in range(args.n):
+        motion = SCENARIOS[k % 10 >= 7] if args.motion == "both" else args.motion
+        clip = signals(rng, sources, CAMERAS[args.camera], args.seconds, args.fps, motion)
+        save(args.out / f"{args.camera}_{k:04}", clip, CAMERAS[args.camera], args.split)
+    print(f"{args.n} recordings of {args.seconds:g} s by '{args.camera}', split {args.split}, from {len(sources.names)} real ones")
+    return 0

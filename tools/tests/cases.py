@@ -36,6 +36,7 @@ CASES = {
     "ME-rPPG": Case("ME-rPPG", [(1, 3, 3, 36, 36)], 580_333),
     "FacePhys": Case("FacePhys", [(1, 3, 3, 36, 36)], 720_913),
     "rFaceNet": Case("rFaceNet", [(1, 3, 8, 32, 32)], 616_195),
-    "student": Case("student", [(8, 3, 36, 36)], 171_940, {"depth": 4}),
+    "student": Case("student", [(1, 3, 8, 36, 36)], 103_876),
+    "PhysNet 32": Case("PhysNet", [(1, 3, 8, 36, 36)], 192_929, {"width": 32}),
     "ME-rPPG 12 taps": Case("ME-rPPG", [(1, 3, 3, 36, 36)], 604_909, {"taps": 12}),
 }

@@ -175,7 +175,7 @@ def test_range_test_finds_where_the_loss_falls_and_where_it_runs_away(tmp_path):
     assert 1e-3 < rates[losses.argmin()] < 10
 
 
-NETWORKS = {"SE": (4, 1, 18, 64), "CL+F": (2, 1, 18, 64), "student": (10, 3, 36, 36), "PhysNet": (1, 3, 32, 72, 72),
+NETWORKS = {"SE": (4, 1, 18, 64), "CL+F": (2, 1, 18, 64), "student": (1, 3, 8, 36, 36), "PhysNet": (1, 3, 32, 72, 72),
             "rFaceNet": (1, 3, 16, 72, 72), "LQ-rPPG": (1, 3, 32, 72, 72)}
 
 

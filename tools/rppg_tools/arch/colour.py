@@ -31,7 +31,8 @@ def lower_convs(g, x, stages):
 
 
 class ColourNet(nn.Module):
-    """outputs: 1 for a rate, CLASSES for a pseudo-spectrum; filters: with the three 1-D convolutions."""
+    """outputs: 1 for a rate, CLASSES for a pseudo-spectrum; filters: with the three 1-D convolutions. A rate is no vector
+    that half of could be dropped."""
     spec = Spec("classes", "range", 64, hop=10, size=0, channels=18, fps=15.0, source="signals",
                 bpm=(class_bpm(0), class_bpm(1) - class_bpm(0)))
 
@@ -43,7 +44,7 @@ class ColourNet(nn.Module):
             c_in = 16
         spread = outputs + 6 if filters else outputs  # each unpadded 1-D convolution takes two samples off
         self.dense = nn.ModuleList([
-            nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.BatchNorm1d(b), nn.Dropout(0.5))
+            nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.BatchNorm1d(b), nn.Dropout(0.5 if b > 1 else 0.0))
             for a, b in ((16 * 14, 60), (60, spread))])
         self.filters = nn.ModuleList([
             nn.Sequential(nn.Conv1d(a, b, 3), nn.ReLU(), nn.BatchNorm1d(b))
