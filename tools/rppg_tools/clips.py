@@ -30,7 +30,7 @@ def render(sources, n, frames, size, fps, seed, people=None):
         out.person[k] = k % people if people else rng.integers(len(sources.subjects))
         video, out.wave[k], out.bpm[k] = scene.patches(
             rng, sources, cameras[rng.integers(len(cameras))], frames, size, fps, scene.SCENARIOS[int(rng.random() < MIXED)],
-            person=int(out.person[k]))
+            who=int(out.person[k]))
         out.video[k] = np.round(video * LEVEL).clip(0, 65535)
         bar.show(k + 1, lambda: "clips")
     return out
@@ -130,7 +130,7 @@ def add_options(p, epochs, steps, frames, size, fps, batch, clips):
     p.add_argument("--data", type=pathlib.Path, help="folder of recordings for real beats and nuisance; drawn ones without it")
     for name, value, what in (("epochs", epochs, ""), ("steps", steps, "of an epoch"), ("batch", batch, "clips of a step"),
                               ("frames", frames, "of a clip"), ("size", size, "pixels of a patch"),
-                              ("clips", clips, "clips for training; an eighth of them for validation, a quarter for testing"),
+                              ("clips", clips, "for training; an eighth of them for validation, half for testing"),
                               ("seed", 1, "")):
         p.add_argument("--" + name, type=int, default=value, help=f"{what} ({value})".strip())
     p.add_argument("--fps", type=float, default=fps, help=f"frames per second ({fps:g})")
@@ -139,7 +139,7 @@ def add_options(p, epochs, steps, frames, size, fps, batch, clips):
 
 def pools(args, given, longer, people=None):
     """{split: Clips}: training clips of `longer` frames, the others of the `given` frames that a run takes."""
-    split_of = {"train": (args.clips, longer), "validation": (max(args.clips // 8, 4), given), "test": (max(args.clips // 4, 4), given)}
+    split_of = {"train": (args.clips, longer), "validation": (max(args.clips // 8, 4), given), "test": (max(args.clips // 2, 4), given)}
     made = {}
     for number, (split, (n, frames)) in enumerate(split_of.items()):
         made[split] = render(scene.Sources(args.data, split), n, frames, args.size, args.fps, [args.seed, number],

@@ -221,7 +221,7 @@ def add_command(commands):
 
     p = commands.add_parser("lq", help="trains LQ-rPPG from coarse to fine", description=__doc__)
     p.add_argument("--labels", type=pathlib.Path, required=True, help="folder of five label quantisers, from quantise-labels or published")
-    clips.add_options(p, epochs=8, steps=30, frames=96, size=32, fps=15.0, batch=4, clips=160)
+    clips.add_options(p, epochs=8, steps=30, frames=96, size=32, fps=15.0, batch=4, clips=96)
     p.add_argument("--readme", type=pathlib.Path, help="put the table into this file, between its marks")
     p.set_defaults(run=run_train)
 

@@ -90,7 +90,7 @@ def run(args):
     arch.graph(arch.build("rFaceNet"), args.frames, args.size, args.fps)  # says now what it would say in the end
     names = list(VARIANTS) if args.ablation else ["full"]
     pools = clips.pools(args, args.frames + 1, 2 * args.frames, args.people)
-    pools["again"] = clips.render(scene.Sources(args.data, "train"), max(args.people, args.clips // 4), args.frames + 1, args.size, args.fps,
+    pools["again"] = clips.render(scene.Sources(args.data, "train"), max(args.people, args.clips // 2), args.frames + 1, args.size, args.fps,
                                   [args.seed, 3], args.people)
     rows = {f"rFaceNet, {name}": train(args, name, pools) for name in names}
     if training.rank():
@@ -101,7 +101,7 @@ def run(args):
 
 def add_command(commands):
     p = commands.add_parser("rfacenet", help="trains rFaceNet, and it without its parts", description=__doc__)
-    clips.add_options(p, epochs=8, steps=25, frames=96, size=32, fps=15.0, batch=4, clips=160)
+    clips.add_options(p, epochs=8, steps=25, frames=96, size=32, fps=15.0, batch=4, clips=96)
     p.add_argument("--people", type=int, default=20, help="how many of the simulation's subjects to tell apart (20)")
     p.add_argument("--ablation", action="store_true", help="train it without its parts, too")
     p.add_argument("--readme", type=pathlib.Path, help="put the table into this file, between its marks")

@@ -671,20 +671,19 @@ def moved(fields, size, right, down, depth, lean):
     return above * (1 - y) + (fields[at + size] * (1 - x) + fields[at + size + 1] * x) * y
 
 
-def patches(rng, sources, camera, frames, size, fps=30.0, motion="stationary", person=None):
+def patches(rng, sources, camera, frames, size, fps=30.0, motion="stationary", who=None):
     """(video float32 [frames][size][size][3] 0..255, wave [frames], bpm mean): a face box times MARGIN as rppg_patch
-    gives it. person: the number of one of the sources' subjects, who then has always the same skin and head; None:
-    anybody."""
+    gives it. who: index into sources.subjects, who then has always the same head, too; else drawn."""
     if motion not in SCENARIOS:
         raise ToolError(f"no scenario '{motion}': one of {', '.join(SCENARIOS)}")
     f, n = np.float32, frames + WARM_UP
     t = (np.arange(n) - WARM_UP) / fps
-    subject = sources.subjects[rng.integers(len(sources.subjects), size=1) if person is None else [person]]
+    subject = sources.subjects[rng.integers(len(sources.subjects), size=1) if who is None else [who]]
     wave, bpm, phase = pulses(rng, sources, subject, t)
     yaw, pitch, mouth, breath = poses(rng, t, np.array([motion == "mixed"]))
     yaw, pitch = np.clip(yaw, -35, 35), np.clip(pitch, -25, 25)  # a tracker has no frontal face beyond
     light = draw_light(rng, camera, subject)
-    head_rng = rng if person is None else np.random.default_rng([SEED, data.SPLITS.index(sources.split), person])
+    head_rng = rng if who is None else np.random.default_rng([SEED, data.SPLITS.index(sources.split), who])
     head = draw_head(head_rng, subject[0], size, camera.grey)
     main, soft, shine = (a[:, 0] for a in lit(light, head.normals, yaw, pitch, 0.0, subject["shine"][None, :, None]))
     shake = 0.006 * np.exp(rng.normal(0, 0.5)) * tracked(rng, sources, n, 1)[:, 0]

@@ -164,7 +164,7 @@ def pool():
 def test_people_keep_their_heads():
     sources = scene.Sources(None, "train")
     camera = scene.CAMERAS["webcam"]
-    seen = [scene.patches(np.random.default_rng(k), sources, camera, 4, 24, person=p)[0].mean(0).ravel() for k, p in
+    seen = [scene.patches(np.random.default_rng(k), sources, camera, 4, 24, who=p)[0].mean(0).ravel() for k, p in
             enumerate((7, 7, 7, 8, 9, 10))]
     alike = np.corrcoef(seen)
     assert alike[:3, :3].min() > alike[0, 3:].max()
