@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import core, scene, training
+from . import core, evaluate, scene, training
 
 LEVEL = 256               # of the stored 16 bits a level of 255: a pulse is a fraction of one
 BAND = (30.0, 252.0)      # bpm in which a wave's rate is sought: 0.5 to 4.2 Hz [Zhu2024, eq. 3]
@@ -20,24 +20,24 @@ class Clips(NamedTuple):
 
 
 def render(sources, n, frames, size, fps, seed, people=None):
-    """n clips by the RGB cameras in turn, of all the sources' subjects, or of the first so many in turn. Each has a seed of
+    """n clips by the RGB cameras, of any of the sources' subjects, or of the first so many in turn. Each has a seed of
     its own."""
     cameras = [c for c in scene.CAMERAS.values() if not c.grey]
-    out = Clips(np.empty((n, frames, size, size, 3), np.uint16), np.empty((n, frames), np.float32), np.empty(n), np.zeros(n, int), fps)
+    out = Clips(np.empty((n, frames, size, size, 3), np.uint16), np.empty((n, frames), np.float32), np.empty(n),
+                np.empty(n, int), fps)
     bar = training.Bar(0, n)
     for k in range(n):
         rng = np.random.default_rng([*seed, k])
         out.person[k] = k % people if people else rng.integers(len(sources.subjects))
-        video, out.wave[k], out.bpm[k] = scene.patches(
-            rng, sources, cameras[rng.integers(len(cameras))], frames, size, fps, scene.SCENARIOS[int(rng.random() < MIXED)],
-            who=int(out.person[k]))
+        camera, motion = cameras[rng.integers(len(cameras))], scene.SCENARIOS[int(rng.random() < MIXED)]
+        video, out.wave[k], out.bpm[k] = scene.patches(rng, sources, camera, frames, size, fps, motion, out.person[k])
         out.video[k] = np.round(video * LEVEL).clip(0, 65535)
         bar.show(k + 1, lambda: "clips")
     return out
 
 
 def cut(clips, which, first, frames, mirrored=None):
-    """Of the clips `which` the frames from `first` [len(which)] on: video float32 [n][frames][size][size][3] levels, waves."""
+    """Of the clips `which` the frames from `first` [len(which)] on: levels [n][frames][size][size][3], waves."""
     at = np.asarray(first)[:, None] + np.arange(frames)
     video = clips.video[np.asarray(which)[:, None], at].astype(np.float32) / LEVEL
     if mirrored is not None:
@@ -46,8 +46,8 @@ def cut(clips, which, first, frames, mirrored=None):
 
 
 def normalised(video, norm):
-    """Levels [n][T][H][W][3] as rppg.h's session gives them to a model: RPPG_NN_NORM_STANDARD, or RPPG_NN_NORM_DIFF with a
-    frame less."""
+    """Levels [n][T][H][W][3] as rppg.h's session gives them to a model: RPPG_NN_NORM_STANDARD, or RPPG_NN_NORM_DIFF
+    with a frame less."""
     axes = (1, 2, 3, 4)
     if norm == "diff":
         now, later = video[:, :-1], video[:, 1:]
@@ -59,8 +59,8 @@ def normalised(video, norm):
 
 
 def batch_of(clips, frames, norm, size):
-    """A batch for training.fit: `size` random cuts of random clips, half of them mirrored: (video [size][3][frames][H][W],
-    waves of mean 0 and deviation 1, people)."""
+    """A batch for training.fit: `size` random cuts of random clips, half of them mirrored: (video
+    [size][3][frames][H][W], waves of mean 0 and deviation 1, people)."""
     import torch
 
     from .wave_losses import standard
@@ -96,7 +96,8 @@ def by_torch(model, clips, norm):
     from .wave_losses import rate_of
     where = next(model.parameters()).device
     with torch.no_grad():
-        waves = [model(torch.from_numpy(x).movedim(-1, 0)[None].to(where)).cpu().numpy()[0] for x in inputs(clips, norm)]
+        waves = [model(torch.from_numpy(x).movedim(-1, 0)[None].to(where)).cpu().numpy()[0]
+                 for x in inputs(clips, norm)]
     return figures(rate_of(waves, clips.fps, BAND), clips)
 
 
@@ -107,15 +108,14 @@ def by_c(run, clips, norm):
 
 
 def by_pos(clips):
-    """Figures of rppg.h's POS on the mean colour of the face box, the middle of the patch; one window, the clip. None where
-    that is shorter than a session takes."""
+    """Figures of rppg.h's POS on the mean colour of the face box, the middle of the patch; one window, the clip. None
+    where that is shorter than a session takes."""
     size, frames = clips.video.shape[2], clips.video.shape[1]
-    edge = round(size * (1 - 1 / scene.MARGIN) / 2)
-    rates = []
+    edge, t_s, rates = round(size * (1 - 1 / scene.MARGIN) / 2), np.arange(frames) / clips.fps, []
     for video in clips.video:
         rgb = video[:, edge:size - edge, edge:size - edge].mean((1, 2), dtype=float) / LEVEL
         try:
-            rows = list(core.windows(np.arange(frames) / clips.fps, rgb[:, None], "pos", (frames - 1.5) / clips.fps, 1.0))
+            rows = list(core.windows(t_s, rgb[:, None], "pos", (frames - 1.5) / clips.fps, 1.0))
         except core.ToolError:
             rows = []
         if not rows:
@@ -127,9 +127,11 @@ def by_pos(clips):
 def add_options(p, epochs, steps, frames, size, fps, batch, clips):
     """What trainings on clips have in common."""
     p.add_argument("out", type=pathlib.Path, help="folder of the training; one that was cut off goes on there")
-    p.add_argument("--data", type=pathlib.Path, help="folder of recordings for real beats and nuisance; drawn ones without it")
-    for name, value, what in (("epochs", epochs, ""), ("steps", steps, "of an epoch"), ("batch", batch, "clips of a step"),
-                              ("frames", frames, "of a clip"), ("size", size, "pixels of a patch"),
+    p.add_argument("--data", type=pathlib.Path,
+                   help="folder of recordings for real beats and nuisance; drawn ones without it")
+    for name, value, what in (("epochs", epochs, ""), ("steps", steps, "of an epoch"),
+                              ("batch", batch, "clips of a step"), ("frames", frames, "of a clip"),
+                              ("size", size, "pixels of a patch"),
                               ("clips", clips, "for training; an eighth of them for validation, half for testing"),
                               ("seed", 1, "")):
         p.add_argument("--" + name, type=int, default=value, help=f"{what} ({value})".strip())
@@ -137,14 +139,20 @@ def add_options(p, epochs, steps, frames, size, fps, batch, clips):
     p.add_argument("--rates", default="1e-4,1e-3", help="lowest and highest learning rate (1e-4,1e-3)")
 
 
-def pools(args, given, longer, people=None):
-    """{split: Clips}: training clips of `longer` frames, the others of the `given` frames that a run takes."""
-    split_of = {"train": (args.clips, longer), "validation": (max(args.clips // 8, 4), given), "test": (max(args.clips // 2, 4), given)}
-    made = {}
-    for number, (split, (n, frames)) in enumerate(split_of.items()):
+def pools(args, norm, people=None):
+    """{split: Clips}: training clips of twice the frames, to be cut, the others of the frames that a run takes."""
+    given, made = args.frames + (norm == "diff"), {}
+    for number, (split, n, frames) in enumerate((("train", args.clips, 2 * args.frames),
+                                                 ("validation", max(args.clips // 8, 4), given),
+                                                 ("test", max(args.clips // 2, 4), given))):
         made[split] = render(scene.Sources(args.data, split), n, frames, args.size, args.fps, [args.seed, number],
                              people if split == "train" else None)
     return made
+
+
+def add_readme(p, run):
+    p.add_argument("--readme", type=pathlib.Path, help="put the table into this file, between its marks")
+    p.set_defaults(run=run)
 
 
 def rate_pair(text):
@@ -155,6 +163,15 @@ def rate_pair(text):
     return low, high
 
 
+def train(model, loss, args, made, norm, folder, settings, **more):
+    """training.fit on the clips of pools(); settings: what makes this job another one than its options do."""
+    own = {name: getattr(args, name) for name in ("frames", "size", "fps", "batch", "clips")}
+    return training.fit(
+        model, batch_of(made["train"], args.frames, norm, args.batch), loss, epochs=args.epochs, steps=args.steps,
+        rates=rate_pair(args.rates), validate=lambda model: by_torch(model, made["validation"], norm), folder=folder,
+        seed=args.seed, clip=1.0, settings={"data": str(args.data), **own, **settings}, **more)
+
+
 def exported(model, args, name, test):
     """Writes OUT/NAME.rppg and NAME.onnx; figures of the first, run in C, on the test clips."""
     import torch
@@ -163,7 +180,8 @@ def exported(model, args, name, test):
     model.eval()
     graph = arch.graph(model, args.frames, args.size, args.fps)
     graph.write(args.out / f"{name}.rppg")
-    training.export_onnx(model, (torch.zeros(1, 3, args.frames, args.size, args.size),), args.out / f"{name}.onnx", batch=False)
+    example = torch.zeros(1, 3, args.frames, args.size, args.size)
+    training.export_onnx(model, (example,), args.out / f"{name}.onnx", batch=False)
     return by_c(nn.Model(graph.pack()), test, model.spec.norm)
 
 
@@ -174,7 +192,18 @@ def table(rows, test, more=None):
     yield "|---" * (5 + len(more)) + "|"
     digits = {"mae": 1, "rmse": 1, "r": 2, "within_3": 0} | {key: 0 for key in more}
     for name, f in rows.items():
-        yield f"| {name} | " + " | ".join(f"{f[key]:.{d}f}" if f and key in f else "-" for key, d in digits.items()) + " |"
+        cells = [f"{f[key]:.{d}f}" if f and key in f else "-" for key, d in digits.items()]
+        yield f"| {name} | {' | '.join(cells)} |"
     n, frames, size = test.video.shape[:3]
     yield ""
-    yield f"n = {n} simulated clips of the test split's subjects, {frames} frames of {size}x{size} at {test.fps:g} fps, by the C code."
+    yield (f"n = {n} simulated clips of the test split's subjects, {frames} frames of {size}x{size} at {test.fps:g} "
+           "fps, by the C code.")
+
+
+def said(lines, readme, command):
+    """Prints a table, and puts it between a command's markers."""
+    text = "\n".join(lines) + "\n"
+    print(text, end="")
+    if readme:
+        evaluate.into_readme(readme, text, command)
+    return 0

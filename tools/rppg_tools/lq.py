@@ -1,16 +1,16 @@
-"""LQ-rPPG (2026): pulse waves as labels of 1 to 5 bits, a network that is led by them from coarse to fine, and its size beside
-RhythmMamba's.
+"""LQ-rPPG (2026): pulse waves as labels of 1 to 5 bits, a network that is led by them from coarse to fine, and its
+size beside RhythmMamba's.
 
-Its repository holds the networks, their weights and the evaluation, but neither training loop. What is chosen here: a label quantiser is
-trained to give the wave back in its levels (mean squared error and the commitment loss); stage k of the network is compared with the label
-of k bits, its output with that of 5, all five alike, by the loss that the repository names for this: 0.2 (1 - correlation) plus a cross
-entropy over rates."""
+Its repository holds the networks, their weights and the evaluation, but neither training loop. What is chosen here: a
+label quantiser is trained to give the wave back in its levels (mean squared error and the commitment loss); stage k of
+the network is compared with the label of k bits, its output with that of 5, all five alike, by the loss that the
+repository names for this: 0.2 (1 - correlation) plus a cross entropy over rates."""
 import pathlib
 import time
 
 import numpy as np
 
-from . import clips, convert, core, evaluate, nn, scene, training
+from . import clips, convert, core, nn, scene, training
 
 WAVES = 512           # for validation
 RATE_BAND = (30.0, 180.0)
@@ -65,6 +65,7 @@ def train_labels(args, bits):
     import torch
 
     from .arch.labels import LabelQuantiser
+    rates = clips.rate_pair(args.rates)
     sources = {split: scene.Sources(args.data, split) for split in ("train", "validation")}
     held = waves(np.random.default_rng([args.seed, 1]), sources["validation"], WAVES, args.frames, args.fps)
     table = {}
@@ -72,10 +73,10 @@ def train_labels(args, bits):
         torch.manual_seed(args.seed)
         model = LabelQuantiser(k, args.frames)
         table[k] = training.fit(
-            model, lambda rng, *_: waves(rng, sources["train"], args.batch, args.frames, args.fps), label_loss, epochs=args.epochs,
-            steps=args.steps, rates=clips.rate_pair(args.rates), folder=args.out / f"{k}-bit", seed=args.seed,
+            model, lambda rng, *_: waves(rng, sources["train"], args.batch, args.frames, args.fps), label_loss,
+            epochs=args.epochs, steps=args.steps, rates=rates, folder=args.out / f"{k}-bit", seed=args.seed,
             validate=lambda model: label_figures(model, held.to(training.device()), args.fps),
-            settings={"bits": k, "frames": args.frames, "fps": args.fps, "batch": args.batch, "data": str(args.data)})
+            settings={"bits": k} | {name: str(getattr(args, name)) for name in ("data", "frames", "fps", "batch")})
         if training.rank() == 0:
             training.store(args.out / f"own_{k}th_LQ_best.pth", lambda path: torch.save(model.state_dict(), path))
     return table
@@ -89,7 +90,8 @@ def label_table(rows, n, fps):
         for k, f in figures.items():
             yield f"| {name} | {k} | {2 ** k}, {f['levels']:.0f} | {f['rmse']:.3f} | {f['r']:.3f} | {f['bpm']:.2f} |"
     yield ""
-    yield f"n = {n} waves of the validation split's subjects, {fps:g} fps; error: root mean square, in deviations of the wave."
+    yield (f"n = {n} waves of the validation split's subjects, {fps:g} fps; error: root mean square, in deviations of "
+           "the wave.")
 
 
 def run_labels(args):
@@ -106,17 +108,9 @@ def run_labels(args):
     if args.beside:
         sources = scene.Sources(args.data, "validation")
         held = waves(np.random.default_rng([args.seed, 1]), sources, WAVES, args.frames, args.fps)
-        rows[args.beside.name] = {k: label_figures(model, held, args.fps) for k, model in zip(bits, load_labels(args.beside, bits))}
-    return said(label_table(rows, WAVES, args.fps), args.readme, "quantise-labels")
-
-
-def said(lines, readme, command):
-    """Prints a table, and puts it between a command's markers."""
-    text = "\n".join(lines) + "\n"
-    print(text, end="")
-    if readme:
-        evaluate.into_readme(readme, text, command)
-    return 0
+        rows[args.beside.name] = {k: label_figures(model, held, args.fps)
+                                  for k, model in zip(bits, load_labels(args.beside, bits))}
+    return clips.said(label_table(rows, WAVES, args.fps), args.readme, "quantise-labels")
 
 
 # ---- the network -------------------------------------------------------------------------------------
@@ -127,8 +121,8 @@ def draft_loss(draft, label, fps):
 
 
 def coarse_to_fine(labels, fps):
-    """loss(model, x, wave, people): of the stages against the labels of as many bits, of the output against the last. What is
-    compared of each is what its quantiser's levels draw it to."""
+    """loss(model, x, wave, people): of the stages against the labels of as many bits, of the output against the last.
+    What is compared of each is what its quantiser's levels draw it to."""
     import torch
 
     from .arch.lqrppg import drawn
@@ -146,27 +140,23 @@ def run_train(args):
     import torch
 
     from . import arch
-    labels, rates = load_labels(args.labels), clips.rate_pair(args.rates)
+    labels = load_labels(args.labels)
     torch.manual_seed(args.seed)
     model = arch.build("LQ-rPPG", frames=args.frames, codebooks=args.labels)
     arch.graph(model, args.frames, args.size, args.fps)  # says now what it would say in the end
-    pools = clips.pools(args, args.frames, 2 * args.frames)
-    norm = model.spec.norm
-    training.fit(model, clips.batch_of(pools["train"], args.frames, norm, args.batch), coarse_to_fine(labels, args.fps), epochs=args.epochs,
-                 steps=args.steps, rates=rates, folder=args.out, seed=args.seed, clip=1.0,
-                 validate=lambda model: clips.by_torch(model, pools["validation"], norm),
-                 settings={"data": str(args.data), "labels": str(args.labels), "frames": args.frames, "size": args.size, "fps": args.fps,
-                           "batch": args.batch, "clips": args.clips})
+    pools = clips.pools(args, model.spec.norm)
+    clips.train(model, coarse_to_fine(labels, args.fps), args, pools, model.spec.norm, args.out,
+                {"labels": str(args.labels)})
     if training.rank():
         return 0
-    figures = clips.exported(model, args, "lq", pools["test"])
-    return said(clips.table({"LQ-rPPG": figures, "POS": clips.by_pos(pools["test"])}, pools["test"]), args.readme, "lq")
+    rows = {"LQ-rPPG": clips.exported(model, args, "lq", pools["test"]), "POS": clips.by_pos(pools["test"])}
+    return clips.said(clips.table(rows, pools["test"]), args.readme, "lq")
 
 
 # ---- its size ----------------------------------------------------------------------------------------
 
 def counted(network):
-    """Parameters of the modules that hold no others: what the package thop counts, by which the paper's figures come about."""
+    """Parameters of the modules that hold no others: what the package thop counts, with which its repository does."""
     return sum(p.numel() for m in network.modules() if not list(m.children()) for p in m.parameters(recurse=False))
 
 
@@ -201,32 +191,32 @@ def size_table(frames, size, rounds):
 
 
 def run_size(args):
-    return said(size_table(args.frames, args.size, args.rounds), args.readme, "lq-size")
+    return clips.said(size_table(args.frames, args.size, args.rounds), args.readme, "lq-size")
 
 
 # ---- commands ----------------------------------------------------------------------------------------
 
+def add_numbers(p, **values):
+    for name, value in values.items():
+        p.add_argument("--" + name, type=type(value), default=value, help=f"({value:g})")
+
+
 def add_command(commands):
-    p = commands.add_parser("quantise-labels", help="LQ-rPPG's label quantisers: training, and their errors", description=__doc__)
+    p = commands.add_parser("quantise-labels", help="trains LQ-rPPG's label quantisers", description=__doc__)
     p.add_argument("out", type=pathlib.Path, help="folder of the trainings, and of own_Kth_LQ_best.pth")
-    p.add_argument("--data", type=pathlib.Path, help="folder of recordings whose beats the waves are made of; drawn ones without it")
+    p.add_argument("--data", type=pathlib.Path, help="folder of recordings for real beats; drawn ones without it")
     p.add_argument("--bits", default="1,2,3,4,5", help="of which to train (1,2,3,4,5)")
-    p.add_argument("--beside", type=pathlib.Path, metavar="FOLDER", help="judge these five quantisers, too: the published ones")
-    for name, value in (("epochs", 10), ("steps", 50), ("batch", 16), ("frames", 160), ("seed", 1)):
-        p.add_argument("--" + name, type=int, default=value, help=f"({value})")
-    p.add_argument("--fps", type=float, default=30.0, help="(30)")
+    p.add_argument("--beside", type=pathlib.Path, metavar="FOLDER", help="judge the five quantisers there, too")
+    add_numbers(p, epochs=10, steps=50, batch=16, frames=160, fps=30.0, seed=1)
     p.add_argument("--rates", default="1e-4,1e-2", help="lowest and highest learning rate (1e-4,1e-2)")
-    p.add_argument("--readme", type=pathlib.Path, help="put the table into this file, between its marks")
-    p.set_defaults(run=run_labels)
+    clips.add_readme(p, run_labels)
 
     p = commands.add_parser("lq", help="trains LQ-rPPG from coarse to fine", description=__doc__)
-    p.add_argument("--labels", type=pathlib.Path, required=True, help="folder of five label quantisers, from quantise-labels or published")
+    p.add_argument("--labels", type=pathlib.Path, required=True,
+                   help="folder of five label quantisers, of quantise-labels or the published ones")
     clips.add_options(p, epochs=8, steps=30, frames=96, size=32, fps=15.0, batch=4, clips=96)
-    p.add_argument("--readme", type=pathlib.Path, help="put the table into this file, between its marks")
-    p.set_defaults(run=run_train)
+    clips.add_readme(p, run_train)
 
     p = commands.add_parser("lq-size", help="LQ-rPPG's size and speed beside RhythmMamba's", description=__doc__)
-    for name, value in (("frames", 160), ("size", 128), ("rounds", 5)):
-        p.add_argument("--" + name, type=int, default=value, help=f"({value})")
-    p.add_argument("--readme", type=pathlib.Path, help="put the table into this file, between its marks")
-    p.set_defaults(run=run_size)
+    add_numbers(p, frames=160, size=128, rounds=5)
+    clips.add_readme(p, run_size)

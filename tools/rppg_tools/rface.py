@@ -1,14 +1,11 @@
-"""rFaceNet (Zhu 2024): two tasks at once, the pulse wave and its rate, and who it is; and the network without its temporal compressor
-(TCU) or its feature combiner (CTFC), as the paper's table 3.
+"""rFaceNet (Zhu 2024): two tasks at once, the pulse wave and its rate, and who it is; and the network without its
+temporal compressor (TCU) or its feature combiner (CTFC), as in the paper's table 3.
 
-The three losses are weighed by uncertainties that are learned [Kendall2018], equation 4 of the paper: the squared error of the wave and
-of the rate over 2 sigma^2, the cross entropy of the identities over sigma^2, and log sigma of each. A rate of the output that has a slope
-is the mean rate of its spectrum's peak; the paper, whose equation 3 names the highest bin, says nothing of the slope. Identities are the simulation's
-subjects, each with one skin and one head."""
-import pathlib
-
+The three losses are weighed by uncertainties that are learned [Kendall2018], equation 4 of the paper: the squared error
+of the wave and of the rate over 2 sigma^2, the cross entropy of the identities over sigma^2, and log sigma of each. A
+rate of the output that has a slope is the mean rate of its spectrum's peak; the paper, whose equation 3 names the
+highest bin, says nothing of the slope. Identities are the simulation's subjects, each with one skin and one head."""
 from . import clips, training
-from .lq import said
 
 VARIANTS = {"full": (True, True), "no TCU": (False, True), "no CTFC": (True, False), "neither": (False, False)}
 
@@ -35,7 +32,7 @@ def likelihood(log_sigma, wave, rate, people):
     return total if people is None else total + scale[2] * people + log_sigma[2]
 
 
-RATE_UNIT = 20.0  # bpm: rates are compared in these, so that all three losses begin at about 1 to 3
+RATE_UNIT = 60.0  # bpm: rates are compared in beats a second, so that all three losses begin between 1 and 3
 
 
 def loss_of(fps):
@@ -47,9 +44,8 @@ def loss_of(fps):
         out = model(x)
         out, scores = out if isinstance(out, tuple) else (out, None)
         rates = [mean_rate(w, fps, clips.BAND) / RATE_UNIT for w in (out, wave)]
-        # a deviation's logarithm without a loss is left to itself, but has a slope, as training in several processes wants
-        return 0 * model.log_sigma.sum() + likelihood(
-            model.log_sigma, F.mse_loss(standard(out), wave), F.mse_loss(*rates), None if scores is None else F.cross_entropy(scores, people))
+        who = None if scores is None else F.cross_entropy(scores, people)
+        return likelihood(model.log_sigma, F.mse_loss(standard(out), wave), F.mse_loss(*rates), who)
     return loss
 
 
@@ -58,7 +54,8 @@ def known(network, pool, norm):
     import numpy as np
     import torch
     with torch.no_grad():
-        named = [int(network.people(torch.from_numpy(x).movedim(-1, 0)[None]).argmax()) for x in clips.inputs(pool, norm)]
+        named = [int(network.people(torch.from_numpy(x).movedim(-1, 0)[None]).argmax())
+                 for x in clips.inputs(pool, norm)]
     return 100 * float((np.array(named) == pool.person).mean())
 
 
@@ -70,15 +67,12 @@ def train(args, name, pools):
     torch.manual_seed(args.seed)
     model = with_losses(arch.build("rFaceNet", identities=args.people if tcu else 0, tcu=tcu, ctfc=ctfc))
     norm = model.network.spec.norm
-    folder = args.out / name.replace(" ", "-").lower()
-    training.fit(model, clips.batch_of(pools["train"], args.frames, norm, args.batch), loss_of(args.fps), epochs=args.epochs, steps=args.steps,
-                 rates=clips.rate_pair(args.rates), folder=folder, seed=args.seed, weight_decay=5e-5, clip=1.0,
-                 validate=lambda model: clips.by_torch(model, pools["validation"], norm),
-                 settings={"variant": name, "data": str(args.data), "frames": args.frames, "size": args.size, "fps": args.fps,
-                           "batch": args.batch, "clips": args.clips, "people": args.people})
+    file = name.replace(" ", "-").lower()
+    clips.train(model, loss_of(args.fps), args, pools, norm, args.out / file, {"variant": name, "people": args.people},
+                weight_decay=5e-5)
     if training.rank():
         return None
-    figures = clips.exported(model.network, args, name.replace(" ", "-").lower(), pools["test"])
+    figures = clips.exported(model.network, args, file, pools["test"])
     if tcu:
         figures["known"] = known(model.network, pools["again"], norm)
     return figures
@@ -86,17 +80,17 @@ def train(args, name, pools):
 
 def run(args):
     from . import arch, scene
-    clips.rate_pair(args.rates)
-    arch.graph(arch.build("rFaceNet"), args.frames, args.size, args.fps)  # says now what it would say in the end
+    network = arch.build("rFaceNet")
+    arch.graph(network, args.frames, args.size, args.fps)  # says now what it would say in the end
     names = list(VARIANTS) if args.ablation else ["full"]
-    pools = clips.pools(args, args.frames + 1, 2 * args.frames, args.people)
-    pools["again"] = clips.render(scene.Sources(args.data, "train"), max(args.people, args.clips // 2), args.frames + 1, args.size, args.fps,
-                                  [args.seed, 3], args.people)
+    pools = clips.pools(args, network.spec.norm, args.people)
+    pools["again"] = clips.render(scene.Sources(args.data, "train"), max(args.people, args.clips // 2),
+                                  args.frames + 1, args.size, args.fps, [args.seed, 3], args.people)
     rows = {f"rFaceNet, {name}": train(args, name, pools) for name in names}
     if training.rank():
         return 0
     rows["POS"] = clips.by_pos(pools["test"])
-    return said(clips.table(rows, pools["test"], {"known": "who it is, %"}), args.readme, "rfacenet")
+    return clips.said(clips.table(rows, pools["test"], {"known": "who it is, %"}), args.readme, "rfacenet")
 
 
 def add_command(commands):
@@ -104,5 +98,4 @@ def add_command(commands):
     clips.add_options(p, epochs=8, steps=25, frames=96, size=32, fps=15.0, batch=4, clips=96)
     p.add_argument("--people", type=int, default=20, help="how many of the simulation's subjects to tell apart (20)")
     p.add_argument("--ablation", action="store_true", help="train it without its parts, too")
-    p.add_argument("--readme", type=pathlib.Path, help="put the table into this file, between its marks")
-    p.set_defaults(run=run)
+    clips.add_readme(p, run)

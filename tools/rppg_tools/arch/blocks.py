@@ -119,7 +119,7 @@ class BiMamba(nn.Module):
         step = F.softplus(dt_proj(step))
         decay, drive = torch.exp(step[..., None] * a), (step * x)[..., None] * b[:, :, None]
         state, out = torch.zeros_like(drive[:, 0]), []
-        for now in zip(decay.unbind(1), drive.unbind(1), c.unbind(1)):  # unbound: the slope of an index is all zeros but one
+        for now in zip(decay.unbind(1), drive.unbind(1), c.unbind(1)):  # an index's slope is a whole tensor, of zeros
             state = now[0] * state + now[1]
             out.append((state * now[2][:, None]).sum(-1))
         return (torch.stack(out, 1) + d * x) * F.silu(gate)

@@ -1,5 +1,6 @@
-"""The label quantiser of LQ-rPPG: pulse waves as sequences of 2 to 32 levels. It is an autoencoder of sequences whose code
-is its answer: what the codebook gives for each frame is compared with the wave itself. Tensor names as in its repository."""
+"""The label quantiser of LQ-rPPG: pulse waves as sequences of 2 to 32 levels. It is an autoencoder whose code is its
+answer: the level that the codebook has for each frame is compared with the wave itself. Tensor names as in its
+repository."""
 import torch
 from torch import nn
 from torch.nn import functional as F

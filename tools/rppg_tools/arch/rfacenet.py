@@ -56,7 +56,8 @@ class RFaceNet(nn.Module):
         super().__init__()
         ends = zip((3, *WIDTHS), WIDTHS)
         self.identity = nn.ModuleList([
-            nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU()) for a, b in ends]) if tcu else None
+            nn.Sequential(nn.Conv2d(a, b, 3, padding=1), nn.BatchNorm2d(b), nn.ReLU())
+            for a, b in ends]) if tcu else None
         self.classifier = nn.Linear(WIDTHS[-1], identities) if identities and tcu else None
         self.stage1 = conv_bn(3, 16, (1, 5, 5), padding=(0, 2, 2))
         self.stage2 = nn.Sequential(conv_bn(16, 32, 3, padding=1), conv_bn(32, 64, 3, padding=1))
