@@ -90,14 +90,15 @@ def figures(rates, clips):
 
 
 def by_torch(model, clips, norm):
-    """For training.fit: figures of a network in PyTorch, in evaluation mode; the first, "unlike", 1 - r of the waves, is
-    less of a game of chance on a few clips than the error of their rates."""
+    """For training.fit: figures of a network in PyTorch, in evaluation mode; the first, "unlike", 1 - r of the waves,
+    is less of a game of chance on a few clips than the error of their rates."""
     import torch
 
     from .wave_losses import rate_of, unlike
     where = next(model.parameters()).device
     with torch.no_grad():
-        waves = torch.cat([model(torch.from_numpy(x).movedim(-1, 0)[None].to(where)).cpu() for x in inputs(clips, norm)])
+        waves = torch.cat([model(torch.from_numpy(x).movedim(-1, 0)[None].to(where)).cpu()
+                           for x in inputs(clips, norm)])
     far = unlike(waves, torch.from_numpy(clips.wave[:, :waves.shape[1]])).item()
     return {"unlike": far, **figures(rate_of(waves.numpy(), clips.fps, BAND), clips)}
 
