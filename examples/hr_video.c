@@ -10,6 +10,7 @@
 #define RPPG_IMPLEMENTATION
 #include "plot.h"
 #include "image.h"
+#include "record.h"
 #include "vitals.h"
 
 #if defined(_WIN32)
@@ -38,11 +39,13 @@ static const char usage[] =
   "  --vitals           breathing, beats and heart rate variability in the summary; a minute or more\n"
   "  --json             one JSON object a line, the last one the summary of the clip\n"
   "  --csv F            a row a frame: time, mean colours, rate and confidence so far\n"
+  "  --record FOLDER    the colours of the six regions and the face box of every frame, as a\n"
+  "                     recording to train or evaluate with (trace.csv, faces.csv)\n"
   "  --plot F.svg       colours, pulse wave, spectrum, rate over time\n"
   "A frame header of Y4M may carry its capture time: FRAME XT=<microseconds>.\n";
 
 typedef struct options {
-  const char *input, *csv, *plot, *model;
+  const char *input, *csv, *plot, *model, *record;
   rppg_rect face;
   double fps, window_s, step_s, bpm_min, bpm_max;
   int has_face, method, json, skin, vitals;
@@ -73,6 +76,7 @@ static options parse(int argc, char **argv)
     else if (!strcmp(a, "--skin")) o.skin = 1;
     else if (!strcmp(a, "--vitals")) o.vitals = 1;
     else if (!strcmp(a, "--csv")) o.csv = option_value(argc, argv, &i);
+    else if (!strcmp(a, "--record")) o.record = option_value(argc, argv, &i);
     else if (!strcmp(a, "--plot")) o.plot = option_value(argc, argv, &i);
     else if (!strcmp(a, "--fps")) o.fps = option_number(a, option_value(argc, argv, &i), 1, 1000);
     else if (!strcmp(a, "--window")) o.window_s = option_number(a, option_value(argc, argv, &i), 4, 60);
@@ -389,6 +393,9 @@ static int search(const options *o, const rppg_frame *f)
   return !o->has_face && o->method != RPPG_CONTACT && f->width >= 32 && f->height >= 32;
 }
 
+/* Whether the search runs beside the session, which then has the regions of a given box. */
+static int beside(const options *o) { return o->model || o->record; }
+
 /* The box to use on this frame size: the given one, or the middle of the frame. */
 static rppg_rect face_box(const options *o, const rppg_frame *f)
 {
@@ -472,7 +479,7 @@ static void start(const options *o, const rppg_frame *f, rppg_session *s, rppg_f
   cfg.bpm_max = o->bpm_max;
   cfg.skin = o->skin ? &skin : NULL;
   if (o->vitals && !o->model) cfg.rate_hz = 30.0; /* beats want it, with the search too */
-  if (search(o, f) && !o->model) cfg.auto_cells = RPPG_AUTO_CELLS;
+  if (search(o, f) && !beside(o)) cfg.auto_cells = RPPG_AUTO_CELLS;
   if (f->format == RPPG_GRAY8 && cfg.method != RPPG_GREEN && cfg.method != RPPG_NIR && cfg.method != RPPG_CONTACT)
     die(EXIT_USAGE, "a grey video has no colours: only --method green or nir fits");
   if (f->format == RPPG_GRAY8 && o->skin) die(EXIT_USAGE, "a grey video has no colours for --skin");
@@ -485,8 +492,8 @@ static void start(const options *o, const rppg_frame *f, rppg_session *s, rppg_f
     if (!rppg_mem_size(&cfg))
       die(EXIT_USAGE, "%s does not go with these options: it needs a window of its length, the regions it was trained on, and %s",
           o->model, "a size of input that its chunk SPEC describes");
-    if (search(o, f)) start_finder(finder, &cfg);
   }
+  if (search(o, f) && beside(o)) start_finder(finder, &cfg);
   start_session(s, &cfg);
   if (o->vitals) vitals_start(vit, &without);
 }
@@ -503,7 +510,7 @@ static double skin_share(const rppg_session *s)
 
 /* Pushes every frame; an estimate every step as soon as the session has enough. */
 static void run(const options *o, video *v, rppg_session *s, history *h, persons *all, vitals *vit, double *skin,
-                FILE *csv)
+                FILE *csv, recorder *record)
 {
   const int show = isatty(fileno(stderr)) && !o->json;
   double due_s = 0.0, t_s = 0.0;
@@ -514,6 +521,7 @@ static void run(const options *o, video *v, rppg_session *s, history *h, persons
   const rppg_person *found;
   rppg_finder finder;
   size_t n = 0, i;
+  int taken;
   while (video_next(v, &t_us)) {
     if (v->count == 1) {
       face = face_box(o, &v->frame);
@@ -521,11 +529,12 @@ static void run(const options *o, video *v, rppg_session *s, history *h, persons
       first_us = t_us;
       if (csv) csv_header(csv, s);
     }
-    where = !search(o, &v->frame) ? &face : o->model ? find_face(&finder, &v->frame, t_us) : RPPG_FACE_AUTO;
-    rppg_push(s, &v->frame, where, t_us); /* refusals show as flags */
+    where = !search(o, &v->frame) ? &face : beside(o) ? find_face(&finder, &v->frame, t_us) : RPPG_FACE_AUTO;
+    taken = rppg_push(s, &v->frame, where, t_us) == RPPG_OK; /* refusals show as flags */
     if (o->vitals) rppg_push(&vit->minute, &v->frame, where, t_us);
     if (o->skin) *skin += (skin_share(s) - *skin) / (double)v->count;
     t_s = ((double)t_us - (double)first_us) * 1e-6;
+    if (record->folder && taken) record_frame(record, s, where, t_s);
     if (t_s >= due_s - 1e-6 && rppg_estimate(s, &r) == RPPG_OK) {
       due_s = (floor(t_s / o->step_s + 1e-6) + 1.0) * o->step_s;
       r.t_s = t_s;
@@ -560,13 +569,16 @@ int main(int argc, char **argv)
   static char more[2000];
   double skin = 0.0;
   FILE *csv = NULL;
+  recorder record;
   int i;
   program_name = "hr_video";
   o = parse(argc, argv);
   if (o.plot) must_close(must_create(o.plot), o.plot); /* better now than after an hour */
   if (o.csv) csv = must_create(o.csv);
   video_open(&v, &o);
-  run(&o, &v, &s, &h, &all, &vit, &skin, csv);
+  record_open(&record, o.record);
+  run(&o, &v, &s, &h, &all, &vit, &skin, csv, &record);
+  record_close(&record);
   if (csv) must_close(csv, o.csv);
   if (!v.count) die(EXIT_INPUT, "%s: %s", v.name, v.trouble ? v.trouble : "no frames in it");
   if (!h.count && o.skin && skin < RPPG_KEPT_LEAST)

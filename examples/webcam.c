@@ -13,11 +13,13 @@
 #endif
 #define RPPG_IMPLEMENTATION
 #include "picture.h"
+#include "record.h"
 #if defined(__linux__)
 #  include "camera.h"
 #endif
 
 #include <signal.h>
+#include <time.h>
 #if defined(_WIN32)
 #  include <fcntl.h>
 #  include <io.h>
@@ -42,10 +44,12 @@ static const char usage[] =
   "  --method M         pos, chrom, green, contact (finger on the lens)        (pos)\n"
   "  --window S         seconds an estimate looks back, 4 to 60                (10)\n"
   "  --seconds S        end after so many seconds; else with Ctrl-C\n"
+  "  --record FOLDER    the colours of the six regions and the face box of every frame, as a\n"
+  "                     recording to train or evaluate with (trace.csv, faces.csv, about.json)\n"
   "  --json             one JSON object a second, the last one the summary\n";
 
 typedef struct options {
-  const char *device, *file;
+  const char *device, *file, *record;
   rppg_rect face;
   double fps, window_s, seconds;
   int width, height, kind, y4m, has_face, has_size, method, json, list, lock;
@@ -109,6 +113,7 @@ static options parse(int argc, char **argv)
     else if (!strcmp(a, "--lock")) o.lock = 1;
     else if (!strcmp(a, "--no-lock")) o.lock = 0;
     else if (!strcmp(a, "--device")) o.device = option_value(argc, argv, &i);
+    else if (!strcmp(a, "--record")) o.record = option_value(argc, argv, &i);
     else if (!strcmp(a, "--file")) o.file = option_value(argc, argv, &i);
     else if (!strcmp(a, "--size")) option_size(&o, option_value(argc, argv, &i));
     else if (!strcmp(a, "--format")) option_format(&o, option_value(argc, argv, &i));
@@ -367,6 +372,7 @@ static void print_summary(const rppg_result *sum, const source *s, long frames, 
 typedef struct state {
   rppg_session session;
   history h;
+  recorder record;
   rppg_rect face;
   double t_s, due_s, draw_s;
   int64_t first_us;
@@ -405,13 +411,28 @@ static void loop_begin(state *l, const options *o, const rppg_frame *f, int64_t 
   start_session(&l->session, &cfg);
 }
 
+/* about.json of a live camera: its name, and when t was 0, for references that were taken elsewhere. */
+static void record_about(const recorder *r, const char *camera)
+{
+  const time_t now = time(NULL);
+  char start[32];
+  FILE *f = record_file(r->folder, "about.json");
+  strftime(start, sizeof start, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
+  fputs("{\"camera\": \"", f);
+  for (; *camera; camera++)
+    if ((unsigned char)*camera >= ' ') fprintf(f, *camera == '"' || *camera == '\\' ? "\\%c" : "%c", *camera);
+  fprintf(f, "\", \"start\": \"%s\"}\n", start);
+  must_close(f, "about.json");
+}
+
 /* One frame in; an estimate each second, and five drawings a second on a terminal. */
 static void loop_frame(state *l, const options *o, const source *s, int64_t t_us, int live)
 {
   rppg_result r;
   int estimated = 0;
-  rppg_push(&l->session, &s->frame, &l->face, t_us); /* what it refuses shows as a flag */
+  const int taken = rppg_push(&l->session, &s->frame, &l->face, t_us) == RPPG_OK; /* what it refuses shows as a flag */
   l->t_s = 1e-6 * ((double)t_us - (double)l->first_us);
+  if (l->record.folder && taken) record_frame(&l->record, &l->session, &l->face, l->t_s);
   if (l->t_s >= l->due_s || (live && l->t_s >= l->draw_s)) estimated = rppg_estimate(&l->session, &r) == RPPG_OK;
   if (estimated) r.t_s = l->t_s;
   if (estimated && l->t_s >= l->due_s) {
@@ -440,7 +461,10 @@ static void loop(state *l, const options *o, source *s)
     const int got = s->next(s, &t_us);
     if (got == SOURCE_END) break;
     if (got == SOURCE_FRAME) {
-      if (!l->frames++) loop_begin(l, o, &s->frame, t_us);
+      if (!l->frames++) {
+        loop_begin(l, o, &s->frame, t_us);
+        if (l->record.folder && !o->file) record_about(&l->record, s->name);
+      }
       loop_frame(l, o, s, t_us, live);
       if (o->seconds > 0.0 && l->t_s >= o->seconds) break;
     } else if (l->frames && s->bad > bad)
@@ -528,7 +552,9 @@ int main(int argc, char **argv)
   catch_signals();
   if (o.file) reel_source(&s, &r, &o);
   else open_camera(&s, &o);
+  record_open(&l.record, o.record);
   loop(&l, &o, &s);
+  record_close(&l.record);
   s.close(&s);
   rc = finish(&l, &o, &s);
   picture_free(&s.picture);

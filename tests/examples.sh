@@ -137,6 +137,20 @@ good() {
   awk -v s="$(value skin_share)" 'BEGIN { exit !(s > 0.7 && s <= 1) }'; ok $? "... $(value skin_share) of the regions is skin"
   run hr_video --face 0,0,60,60 --json --skin demo.y4m; [ $rc -eq 1 ] && [ -s err ]; ok $? '--skin where there is none'
 
+  # A recording for the tools: a row a frame, the last region is the whole box, and nothing is written over.
+  run hr_video --face "$box" --json --record rec demo.y4m; measured '--record' 72 0.5
+  [ "$(wc -l < rec/trace.csv)" -eq 601 ] && [ "$(head -n 1 rec/trace.csv | tr ',' '\n' | wc -l)" -eq 19 ]
+  ok $? '... 600 frames, six regions'
+  [ "$(sed -n '2s/^[^,]*,//p;$s/^[^,]*,//p' rec/faces.csv | sort -u)" = "$box" ]; ok $? '... with their boxes'
+  cmp -s <(tail -n +2 demo.csv | cut -d, -f7-) <(tail -n +2 rec/trace.csv | cut -d, -f2-)
+  ok $? '... the colours of --csv'
+  cp rec/trace.csv before; run hr_video --face "$box" --record rec demo.y4m
+  refused 1 '--record into a recording'; cmp -s before rec/trace.csv; ok $? '... which is left as it is'
+  run hr_video --record found --json demo.y4m; measured '--record with the search' 72 1
+  awk -F, 'NR > 1 { n++; if ($4 < 60 || $4 > 260 || $1 <= last) bad = 1; last = $1 } END { exit bad || n < 300 }' \
+    found/faces.csv
+  ok $? "... $(($(wc -l < found/faces.csv) - 1)) of 600 frames have a face that was found"
+
   clip photo.y4m --pulse 0 --seconds 20 --size 160x120
   run hr_video --face "$box" --json photo.y4m
   [ $rc -eq 0 ] && awk -v c="$(value confidence)" 'BEGIN { exit !(c != "" && c < 0.3) }'
@@ -247,6 +261,7 @@ bad() {
   run hr_video --face 40,20,100,100 --json small.y4m; sane 'hr_video, face partly outside'
   run hr_video --face 5,5,1,1 --json small.y4m; sane 'hr_video, face of one pixel'
   run hr_video --face "$box" --csv no/such/folder/x.csv small.y4m; refused 1 'hr_video, --csv cannot be written'
+  run hr_video --face "$box" --record no/such/folder small.y4m; refused 1 'hr_video, --record cannot be written'
   run hr_video --face "$box" --plot no/such/folder/x.svg small.y4m; refused 1 'hr_video, --plot cannot be written'
   if [ -e /dev/full ]; then
     "$bin/hr_video" --face "$box" --json small.y4m > /dev/full 2> err; rc=$?

@@ -30,6 +30,10 @@ good() {
   [ $rc -eq 0 ] && grep -q 'bpm .*good' out && ! grep -q "$(printf '\033')" out; ok $? 'without --json and terminal: a line a second'
   run --face "$box" --file clip.y4m --seconds 8 --json
   [ $rc -eq 0 ] && awk -v t="$(value t)" 'BEGIN { exit !(t >= 7 && t <= 8.1) }'; ok $? '--seconds 8 ends there'
+  run --face "$box" --file clip.y4m --json --record rec; measured '--record' 72
+  [ "$(wc -l < rec/trace.csv)" -eq 601 ] && [ "$(wc -l < rec/faces.csv)" -eq 601 ] && [ ! -e rec/about.json ]
+  ok $? '... 600 frames; only of a camera there is about.json'
+  run --face "$box" --file clip.y4m --record rec; refused 1 '--record into a recording'
   run --json --file clip.y4m; [ $rc -eq 0 ] && has_summary && grep -q 'no --face' err; ok $? 'without --face: the middle, and a line says so'
   clip --bpm 96 --seconds 20 --jitter 30 --drop 10
   run --json --face "$box" --file clip.y4m; measured 'Y4M with times, jitter 30 %, drop 10 %' 96
@@ -127,7 +131,10 @@ camera() {
     FAKE_CLIP=clip.yuyv FAKE_LOG=log FAKE_DOES=$1 LD_PRELOAD=$PWD/fake.so \
       ./webcam --device /dev/fake0 --face "$box" --json "${@:2}" > out 2> err < /dev/null; rc=$?
   }
-  play nothing --seconds 15; measured 'camera' 72
+  play nothing --seconds 15 --record live; measured 'camera' 72
+  grep -qx '{"camera": "/dev/fake0", "start": "20[-0-9]*T[:0-9]*Z"}' live/about.json &&
+    [ "$(wc -l < live/trace.csv)" -gt 400 ]
+  ok $? '... recorded, with its name and the time'
   [ "$(tr '\n' ' ' < log)" = 'on control exposure 1 control white 0 control white 1 control exposure 3 off ' ]
   ok $? '... exposure and white balance are held, and given back at the end'
   play nothing --seconds 15 --no-lock; [ "$(tr '\n' ' ' < log)" = 'on off ' ]; ok $? '... and left alone with --no-lock'

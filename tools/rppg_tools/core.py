@@ -68,7 +68,8 @@ def library():
                 ("version", ctypes.c_char_p, []), ("flag_text", ctypes.c_char_p, [ctypes.c_uint]),
                 ("open", p, [ctypes.c_int, ctypes.c_int, d, d, d, d, ctypes.c_char_p, size]), ("close", None, [p]),
                 ("push", ctypes.c_int, [p, p, p, size]), ("fragment", ctypes.c_int, [p, size, p]),
-                ("push_frame", ctypes.c_int, [p, *[ctypes.c_int] * 4, p, p, ctypes.c_int64, p]), ("estimate", ctypes.c_int, [p, p]),
+                ("push_frame", ctypes.c_int, [p, *[ctypes.c_int] * 4, p, p, ctypes.c_int64, p]),
+                ("estimate", ctypes.c_int, [p, p]),
                 ("wave", size, [p, p, size]), ("spectrum", size, [p, p, size, p])):
             function = getattr(lib, "shim_" + name)
             function.restype, function.argtypes = result, arguments
@@ -100,7 +101,7 @@ class Session:
         return self.lib.shim_push(self.handle, rgb.ctypes.data, t_us.ctypes.data, len(t_us))
 
     def push_frame(self, frame, box, t_us):
-        """frame (name of FORMATS, full range, w, h, bytes), box x, y, w, h; the colours [6][3], or None where it is refused."""
+        """frame (name of FORMATS, full range, w, h, bytes), box x, y, w, h; its colours [6][3], None if refused."""
         name, full, w, h, pixels = frame
         box, colours = np.ascontiguousarray(box, np.intc), np.zeros((6, 3), np.float32)
         status = self.lib.shim_push_frame(self.handle, FORMATS.index(name), full, w, h, pixels, box.ctypes.data, t_us,
@@ -108,7 +109,7 @@ class Session:
         return colours if status == 0 else None
 
     def fragment(self, frames):
-        """The newest samples as models on colour signals get them: [3 rois][frames] in [-1, 1]; None while there are fewer."""
+        """The newest samples as models on colour signals get them, [3 rois][frames] in [-1, 1], or None."""
         out = np.zeros((3 * self.rois, frames), np.float32)
         return out if self.lib.shim_fragment(self.handle, frames, out.ctypes.data) else None
 

@@ -37,7 +37,7 @@ class Recording:
     step_s: float = 5.0
     bpm: tuple = (0.0, 0.0)                    # band of the session; zeros: its default
     decoy: Optional[Callable] = None           # rate of what beats there and is no pulse
-    subject: Optional[str] = None              # who it is and which camera saw it, where a recording of one's own says so
+    subject: Optional[str] = None              # who it is and which camera saw it, where one's own recording says so
     camera: Optional[str] = None
 
 
@@ -206,5 +206,5 @@ def recordings(folder, wanted=None, point=False):
     if not found:
         mine = list(own(folder)) if folder.is_dir() else []
         if not mine:
-            raise ToolError(f"{folder}: neither {', '.join(SETS)} nor recordings of one's own in it (see: check --help)")
+            raise ToolError(f"{folder}: neither {', '.join(SETS)} nor recordings of one's own (see: check --help)")
         yield from mine

@@ -2,9 +2,9 @@
 
 A folder holds one folder a recording, and each of those
 
-  trace.csv       t,r,g,b[,r,g,b...]: seconds, and the mean colours 0..255 of each region, a row a frame. Six regions in the
-                  order of RPPG_LAYOUT_FACE6 suit every model on colour signals. `hr_video --record` and `webcam --record`
-                  write it; or instead of it the video itself,
+  trace.csv       t,r,g,b[,r,g,b...]: seconds, and the mean colours 0..255 of each region, a row a frame. Six regions
+                  in the order of RPPG_LAYOUT_FACE6 suit every model on colour signals. `hr_video --record` and `webcam
+                  --record` write it; or instead of it the video itself,
   video.y4m       8 bits, 4:2:0, 4:2:2, 4:4:4 or mono, or numbered images in frames/ (.ppm or .pgm; .png with
                   matplotlib installed), with
   faces.csv       t,x,y,w,h: seconds, and the box of the face in pixels, a row a frame;
@@ -16,8 +16,9 @@ and one reference, on the same clock, each with a line of names on top like the 
   reference.csv   t,bpm: readings of a pulse meter, of which those in a window are averaged;
 
 and, where it matters, about.json: {"subject": "anna", "camera": "door 2", "scenario": "still", "split": "train"}, all
-of them optional. Subjects are drawn into train, validation and test (70, 10 and 20 % of them) by their names, so that
-nobody is on two sides, unless each recording of a subject names the same split. Without a subject: test.
+of them optional, and so is the "start" that `webcam` writes there (UTC, when t was 0). Subjects are drawn into train,
+validation and test (70, 10 and 20 % of them) by their names, so that nobody is on two sides; a recording that names a
+split decides for its subject. Without a subject: test.
 """
 import dataclasses
 import hashlib
@@ -33,7 +34,7 @@ from .core import ToolError
 
 SPLITS = ("train", "validation", "test")
 SEED = "rppg 20240521"           # of the draw of subjects
-ABOUT = ("subject", "camera", "scenario", "split")
+ABOUT = ("subject", "camera", "scenario", "split", "start")
 REFERENCES = {"ppg.csv": "t,ppg", "rr.csv": "t,rr", "reference.csv": "t,bpm"}
 LEAST_FPS, LEAST_S, GAP_S = 10.0, 10.0, 1.0  # a pulse of 4 Hz; the default window and max_gap_s of a session
 LEAST_PPG_HZ = 20.0
@@ -48,7 +49,7 @@ class Trouble(ToolError):
 
 @dataclasses.dataclass
 class Own:
-    """One recording as it was read. reference: "ppg", "rr" or "bpm", and its rows (t, value); of a ppg those of its beats."""
+    """One recording as it was read. kind: "ppg", "rr" or "bpm"; given: rows of it, of a ppg those of its beats."""
     path: pathlib.Path
     t_s: np.ndarray                     # [n], the recording's own clock
     rgb: np.ndarray                     # [n][regions][3]
@@ -120,7 +121,8 @@ def y4m_frames(path):
         chroma = {"mono": "grey", "422": "422", "444": "444", "420": "420", "420jpeg": "420", "420mpeg2": "420",
                   "420paldv": "420"}.get(tags.get("C", "420"))
         if not chroma:
-            raise Trouble(f"{path.name}: pixel format {tags['C']}; convert it: ffmpeg -i CLIP -pix_fmt yuv420p video.y4m")
+            raise Trouble(f"{path.name}: pixel format {tags['C']}; convert it: "
+                          "ffmpeg -i CLIP -pix_fmt yuv420p video.y4m")
         try:
             w, h = int(tags["W"]), int(tags["H"])
         except (KeyError, ValueError) as error:
@@ -159,7 +161,8 @@ def png(path):
         raise Trouble(f"frames/{path.name}: {error}") from error
     x = np.round(255 * x).astype(np.uint8) if x.dtype != np.uint8 else x
     grey = x.ndim == 2
-    return "grey" if grey else "rgb", 1, x.shape[1], x.shape[0], np.ascontiguousarray(x if grey else x[:, :, :3]).tobytes()
+    pixels = np.ascontiguousarray(x if grey else x[:, :, :3]).tobytes()
+    return "grey" if grey else "rgb", 1, x.shape[1], x.shape[0], pixels
 
 
 def images(folder):
@@ -212,8 +215,9 @@ def ppg_beats(t, ppg):
     """Rows (t, rr) of a contact wave's beats, laid on 100 Hz first; intervals that are no beat's are left out."""
     if np.ptp(ppg) == 0:
         raise Trouble("ppg.csv is flat: the sensor was off")
-    if 1 / np.median(np.diff(t)) < LEAST_PPG_HZ:
-        raise Trouble(f"ppg.csv has {1 / np.median(np.diff(t)):.3g} samples a second: it needs {LEAST_PPG_HZ:g} or more")
+    rate = 1 / np.median(np.diff(t))
+    if rate < LEAST_PPG_HZ:
+        raise Trouble(f"ppg.csv has {rate:.3g} samples a second: it needs {LEAST_PPG_HZ:g} or more")
     hz = 100.0
     at = np.arange(t[0], t[-1], 1 / hz)
     wave = np.interp(at, t, ppg)
@@ -243,6 +247,11 @@ def read_about(folder):
     return about
 
 
+def about_of(folder):
+    """Those parts of about.json that an Own has."""
+    return {key: value for key, value in read_about(folder).items() if key != "start"}
+
+
 def read(folder):
     """The Own of one folder; Trouble without its name where it cannot be."""
     if (folder / "trace.csv").exists():
@@ -251,7 +260,7 @@ def read(folder):
         t, rgb = read_video(folder)
     else:
         raise Trouble("has neither trace.csv nor video.y4m nor frames/")
-    return Own(folder, t, rgb, *read_reference(folder), **read_about(folder))
+    return Own(folder, t, rgb, *read_reference(folder), **about_of(folder))
 
 
 def folders(folder):
@@ -292,7 +301,8 @@ def wrong_with_clock(t):
     gaps = interval[interval > GAP_S]
     if len(gaps):
         k = int(np.argmax(interval))
-        yield f"{len(gaps)} gaps of more than {GAP_S:g} s, the longest {interval[k]:.3g} s at {t[k]:.6g}: cut it there into several"
+        yield (f"{len(gaps)} gaps of more than {GAP_S:g} s, the longest {interval[k]:.3g} s at {t[k]:.6g}: "
+               "cut it there into several")
     if t[-1] - t[0] < LEAST_S:
         yield f"{t[-1] - t[0]:.3g} s are too short: {LEAST_S:g} or more"
 
@@ -310,9 +320,9 @@ def wrong_with_colours(rgb):
             if np.ptp(x) == 0:
                 yield f"{where} is flat: always {x[0]:g}"
             elif (x >= 254).mean() > CLIPPED:
-                yield f"{where} is clipped: {100 * (x >= 254).mean():.0f} % of it at 254 or more; less light or exposure"
+                yield f"{where} is clipped: {100 * (x >= 254).mean():.0f} % of it at 254 or more; less exposure"
             elif (x <= 1).mean() > CLIPPED:
-                yield f"{where} is black: {100 * (x <= 1).mean():.0f} % of it at 1 or less; more light or exposure"
+                yield f"{where} is black: {100 * (x <= 1).mean():.0f} % of it at 1 or less; more light"
 
 
 def wrong_with_reference(r):
@@ -324,7 +334,8 @@ def wrong_with_reference(r):
     out = (bpm < BPM[0]) | (bpm > BPM[1])
     if out.any():
         k = int(np.argmax(out))
-        yield f"{out.sum()} of {len(out)} reference rates outside {BPM[0]:g} to {BPM[1]:g} bpm, the first {bpm[k]:.4g} at {at[k]:.6g}"
+        yield (f"{out.sum()} of {len(out)} reference rates outside {BPM[0]:g} to {BPM[1]:g} bpm, "
+               f"the first {bpm[k]:.4g} at {at[k]:.6g}")
     first = at[0] - (0 if r.kind == "bpm" else value[0])
     shared = min(at[-1], r.t_s[-1]) - max(first, r.t_s[0])
     span = r.t_s[-1] - r.t_s[0]
@@ -354,14 +365,15 @@ def problems(folder):
             found.append((path.name, str(trouble)))
             continue
         good.append(r)
-        found += [(path.name, text) for check in (wrong_with_clock(r.t_s), wrong_with_colours(r.rgb), wrong_with_reference(r))
-                  for text in check]
+        for wrong in (wrong_with_clock(r.t_s), wrong_with_colours(r.rgb), wrong_with_reference(r)):
+            found += [(path.name, text) for text in wrong]
     sides = {}
     for r in good:
         if r.subject is not None and r.split:
             first = sides.setdefault(r.subject, r)
             if first.split != r.split:
-                found.append((r.path.name, f"subject '{r.subject}' is in {r.split} here and in {first.split} in {first.path.name}"))
+                found.append((r.path.name, f"subject '{r.subject}' is in {r.split} here "
+                                           f"and in {first.split} in {first.path.name}"))
     return found, good
 
 
@@ -380,10 +392,12 @@ def run(args):
         raise ToolError(f"{args.folder}: no such folder")
     found, good = problems(args.folder)
     for r, split in zip(good, split_of(good)):
-        print(f"{r.path.name}: {r.t_s[-1] - r.t_s[0]:.1f} s, {1 / np.median(np.diff(r.t_s)):.3g} fps, {r.rgb.shape[1]} regions, "
+        fps = 1 / np.median(np.diff(r.t_s))
+        print(f"{r.path.name}: {r.t_s[-1] - r.t_s[0]:.1f} s, {fps:.3g} fps, {r.rgb.shape[1]} regions, "
               f"reference {r.kind}, {split}" + (f", subject {r.subject}" if r.subject else "")
               + (f", camera {r.camera}" if r.camera else ""))
     for name, text in found:
         print(f"WRONG  {name}: {text}")
-    print(f"{len(good)} recordings read, {len(found)} things wrong" if found else f"{len(good)} recordings, nothing wrong")
+    print(f"{len(good)} recordings read, {len(found)} things wrong" if found else
+          f"{len(good)} recordings, nothing wrong")
     return 1 if found else 0

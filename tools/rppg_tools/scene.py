@@ -35,8 +35,8 @@ NM = np.arange(400.0, 901.0, 20.0)
 # molar extinction of oxygenated and deoxygenated haemoglobin at NM, 1/(cm M) [Prahl 1999]
 OXY = np.array([266232, 480360, 102580, 44480, 26629, 20933, 24202, 53236, 32613, 50104, 3200, 942, 442, 320, 278, 290,
                 364, 446, 586, 710, 816, 916, 1022, 1092, 1154, 1198])
-DEOXY = np.array([223296, 407560, 413280, 23389, 14550, 20862, 31590, 46592, 53788, 37020, 14677, 6510, 4345, 3227, 2408,
-                  1794, 1326, 1115, 1669, 1076, 762, 694, 692, 691, 726, 762])
+DEOXY = np.array([223296, 407560, 413280, 23389, 14550, 20862, 31590, 46592, 53788, 37020, 14677, 6510, 4345, 3227,
+                  2408, 1794, 1326, 1115, 1669, 1076, 762, 694, 692, 691, 726, 762])
 BLOOD = 2.303 * 150 / 64500  # 1/cm for 150 g/l, of which a mole is 64,500 g
 
 
@@ -48,8 +48,8 @@ def planck(kelvin):
 
 def reflectance(melanin, blood):
     """Diffuse reflectance [n][NM] of skin with these shares of melanin in the epidermis and blood in the dermis, and
-    its relative change for a relative change of the arterial blood. Transport as in Jacques 1998: R = exp(-A / sqrt(3 (1
-    + scattering / absorption))), A about 7.5; the epidermis, 60 um, is passed twice. Blue light turns back above
+    its relative change for a relative change of the arterial blood. Transport as in Jacques 1998: R = exp(-A / sqrt(
+    3 (1 + scattering / absorption))), A about 7.5; the epidermis, 60 um, is passed twice. Blue light turns back above
     most vessels that pulse [Moco 2018]; how much of it is such that a camera sees the colours of [deHaan2014]."""
     melanin, blood = np.asarray(melanin)[:, None], np.asarray(blood)[:, None]
     through = np.exp(-2 * 0.006 * melanin * 6.6e11 * NM ** -3.33)
@@ -95,19 +95,30 @@ class Camera:
 
 
 CAMERAS = {c.name: c for c in (
-    # a good external USB camera: 1080 lines, clean, mild processing, high bit rate
-    Camera("webcam", (600, 535, 460), (32, 38, 28), ((1.55, -0.45, -0.10), (-0.20, 1.45, -0.25), (0.0, -0.50, 1.50)),
-           2.2, 0.15, 0.05, 118.0, 1.0, 0.02, 0.3, 4.0, 1.5, 0.02, 6.0, 0.2, 3.0, 0.5, 120, 450.0, 0.002, 0.002, 0.0, 30.0),
-    # a phone: wide filters and a strong matrix, local tone mapping, strong temporal noise reduction, H.264 with a key frame a second
-    Camera("phone", (590, 525, 455), (42, 42, 32), ((1.95, -0.80, -0.15), (-0.35, 1.70, -0.35), (0.05, -0.75, 1.70)),
-           2.4, 0.45, -0.25, 135.0, 0.4, 0.005, 0.7, 1.5, 1.2, 0.03, 10.0, 0.5, 2.0, 0.6, 15, 300.0, 0.004, 0.01, 0.0, 30.0),
-    # a built-in laptop camera: VGA, small pixels, sharpened, exposure in coarse steps, coarse codec, late and repeated frames
-    Camera("laptop", (610, 545, 470), (38, 46, 36), ((1.25, -0.20, -0.05), (-0.10, 1.20, -0.10), (0.0, -0.25, 1.25)),
-           1.9, 0.0, 0.25, 105.0, 1.8, 0.06, 0.5, 8.0, 2.8, 0.06, 9.0, 0.3, 6.0, 1.2, 60, 200.0, 0.008, 0.02, 0.04, 30.0),
-    # an infrared camera with its own lamp at 850 nm: three equal channels
-    Camera("nir", (850, 850, 850), (15, 15, 15), ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
-           1.0, 0.0, 0.0, 110.0, 1.0, 0.02, 0.0, 4.0, 1.5, 0.02, 4.0, 0.0, 3.0, 0.25, 60, 200.0, 0.002, 0.0, 0.0, 30.0,
-           grey=True))}
+    Camera("webcam",  # a good external one on USB: 1080 lines, clean, little processing, a high bit rate
+           peaks=(600, 535, 460), widths=(32, 38, 28),
+           matrix=((1.55, -0.45, -0.10), (-0.20, 1.45, -0.25), (0.0, -0.50, 1.50)),
+           gamma=2.2, contrast=0.15, local=0.05, target=118.0, exposure_s=1.0, exposure_step=0.02, balance=0.3,
+           balance_s=4.0, read=1.5, shot=0.02, grain=6.0, denoise=0.2, denoise_level=3.0, quant=0.5, gop=120,
+           face=450.0, jitter_s=0.002, drop=0.002, repeat=0.0, fps=30.0),
+    Camera("phone",  # wide filters, strong matrix and noise reduction, local tone mapping, a key frame a second
+           peaks=(590, 525, 455), widths=(42, 42, 32),
+           matrix=((1.95, -0.80, -0.15), (-0.35, 1.70, -0.35), (0.05, -0.75, 1.70)),
+           gamma=2.4, contrast=0.45, local=-0.25, target=135.0, exposure_s=0.4, exposure_step=0.005, balance=0.7,
+           balance_s=1.5, read=1.2, shot=0.03, grain=10.0, denoise=0.5, denoise_level=2.0, quant=0.6, gop=15,
+           face=300.0, jitter_s=0.004, drop=0.01, repeat=0.0, fps=30.0),
+    Camera("laptop",  # VGA, small pixels, sharpened, exposure in coarse steps, coarse codec, repeated frames
+           peaks=(610, 545, 470), widths=(38, 46, 36),
+           matrix=((1.25, -0.20, -0.05), (-0.10, 1.20, -0.10), (0.0, -0.25, 1.25)),
+           gamma=1.9, contrast=0.0, local=0.25, target=105.0, exposure_s=1.8, exposure_step=0.06, balance=0.5,
+           balance_s=8.0, read=2.8, shot=0.06, grain=9.0, denoise=0.3, denoise_level=6.0, quant=1.2, gop=60,
+           face=200.0, jitter_s=0.008, drop=0.02, repeat=0.04, fps=30.0),
+    Camera("nir",  # infrared with a lamp of its own at 850 nm: three equal channels
+           peaks=(850, 850, 850), widths=(15, 15, 15),
+           matrix=((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+           gamma=1.0, contrast=0.0, local=0.0, target=110.0, exposure_s=1.0, exposure_step=0.02, balance=0.0,
+           balance_s=4.0, read=1.5, shot=0.02, grain=4.0, denoise=0.0, denoise_level=3.0, quant=0.25, gop=60,
+           face=200.0, jitter_s=0.002, drop=0.0, repeat=0.0, fps=30.0, grey=True))}
 
 
 def sensitivity(camera):
@@ -128,7 +139,7 @@ SHARE = np.array([0.048, 0.0256, 0.0308, 0.0308, 0.48, 1.0])
 NO_SKIN = np.array([0.02, 0.05, 0.03, 0.03, 0.15, 0.35])
 SOFT = np.array([0.0, 0.0, 0.0, 0.0, 0.3, 0.4])
 PERFUSION = np.array([1.0, 0.8, 1.1, 1.1, 0.95, 0.9])
-REGION_OF = np.array([[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 1, 1]]) / [[3], [1], [1], [1], [3], [3]]
+REGION_OF = np.array([[1, 1, 1], [3, 0, 0], [0, 3, 0], [0, 0, 3], [1, 1, 1], [1, 1, 1]]) / 3
 
 
 def analytic_beats(rng, n=40):
@@ -339,13 +350,14 @@ def draw_light(rng, camera, subject):
 
 
 def lit(light, normals, yaw, pitch, soft, shine):
-    """Strengths [T][R][P] of the main light, of that from everywhere, and of the shine, on surfaces with these normals [P][3]."""
+    """Strengths [T][R][P] of the main light, of that from everywhere, and of the shine, on surfaces with these normals
+    [P][3]."""
     half = light.direction + [0, 0, 1]
     half = half / np.linalg.norm(half, axis=1, keepdims=True)
     cosine = np.maximum(turned(light.direction, yaw, pitch) @ normals.T, 0)
     mirror = np.maximum(turned(half, yaw, pitch) @ normals.T, 0) ** 12
     share = light.soft[None, :, None] + (1 - light.soft[None, :, None]) * soft
-    return ((1 - share) * cosine).astype(np.float32), share.astype(np.float32), ((1 - share) * shine * mirror).astype(np.float32)
+    return tuple(x.astype(np.float32) for x in ((1 - share) * cosine, share, (1 - share) * shine * mirror))
 
 
 # ---- what the camera makes of it ------------------------------------------------------------------
@@ -355,8 +367,8 @@ RGB = np.linalg.inv(YCC).astype(np.float32)
 
 
 def exposed(rng, camera, x, metered, white, fps):
-    """Exposure and white balance follow the metered colour [T][R][3]; x [T][R][P][3] of any light to 0..1 of the sensor.
-    At first a white [R][3] in that light is about white."""
+    """Exposure and white balance follow the metered colour [T][R][3]; x [T][R][P][3] of any light to 0..1 of the
+    sensor. At first a white [R][3] in that light is about white."""
     goal = (camera.target / 255) ** camera.gamma
     count = metered.shape[1]
     hold, keep = 1 - np.exp(-1 / (fps * camera.exposure_s)), 1 - np.exp(-1 / (fps * camera.balance_s))
@@ -413,7 +425,8 @@ def coded(rng, camera, x, coarse):
     for k in range(len(x)):
         step = x[k] - shown
         if (k + first) % camera.gop == 0:
-            shown = x[k] + 0.29 * limit * coarse[:, None] * rng.standard_normal(shown.shape, dtype=np.float32)  # 1 / sqrt(12)
+            error = rng.standard_normal(shown.shape, dtype=np.float32)
+            shown = x[k] + 0.29 * limit * coarse[:, None] * error  # 1 / sqrt(12): of rounding
         else:
             square = step * step + lift
             shown = shown + step * (square / (square + limit * limit))
@@ -465,7 +478,7 @@ class Scene(NamedTuple):
 
 
 def tracked(rng, sources, frames, count):
-    """Relative change [T][R][6][3] by a tracker whose box is averaged over BOX_FRAMES: jitter of deviation 1 before that."""
+    """Relative change [T][R][6][3] by a tracker whose box is averaged over BOX_FRAMES: of deviation 1 before that."""
     need = frames + BOX_FRAMES
     if sources.jitter:
         pieces = []
@@ -534,21 +547,23 @@ def signals(rng, sources, camera, seconds, fps=15.0, motion="stationary", subjec
     if motion not in SCENARIOS:
         raise ToolError(f"no scenario '{motion}': one of {', '.join(SCENARIOS)}")
     n = round(seconds * fps) + 1
-    s = scene(rng, sources, camera, 1, n, fps, np.array([motion == "mixed"]), None if subject is None else np.array([subject]))
+    who = None if subject is None else np.array([subject])
+    s = scene(rng, sources, camera, 1, n, fps, np.array([motion == "mixed"]), who)
     there, first = s.arrive[0], s.t[0][0]
     turns, at = s.phase[:, 0], np.arange(n) / fps - first
     around = 2.0 * s.bpm[[0, -1], 0] / 60  # two seconds more at either end
     whole = np.arange(np.floor(turns[0]), np.ceil(turns[-1]) + 1)
     beat_s = np.interp(whole, np.concatenate([turns[:1] - around[0], turns, turns[-1:] + around[1]]),
                        np.concatenate([at[:1] - 2, at, at[-1:] + 2]))
-    return Clip(s.t[0][there] - first, s.rgb[there, 0], s.wave[there, 0], s.bpm[there, 0], motion, beat_s, int(s.subject[0]))
+    return Clip(s.t[0][there] - first, s.rgb[there, 0], s.wave[there, 0], s.bpm[there, 0], motion, beat_s,
+                int(s.subject[0]))
 
 
 # ---- fragments ------------------------------------------------------------------------------------
 
 def gridded(t, x, n, fps):
-    """x [k][...] of times t, as rppg.h's session lays it on its grid: the line from frame to frame, averaged over cells of
-    1 / fps from the first frame on; n cells."""
+    """x [k][...] of times t, as rppg.h's session lays it on its grid: the line from frame to frame, averaged over cells
+    of 1 / fps from the first frame on; n cells."""
     t = t - t[0]
     span = np.diff(t).reshape(-1, *[1] * (x.ndim - 1))
     area = np.concatenate([np.zeros((1, *x.shape[1:])), np.cumsum(0.5 * (x[1:] + x[:-1]) * span, axis=0)])
@@ -567,8 +582,8 @@ def ranged(x):
 
 
 def cut(t, rgb, frames=64, step=10, fps=15.0):
-    """A recording (t [n] seconds, rgb [n][regions][3]) on the session's grid, in pieces of `frames` samples, `step` apart:
-    levels [pieces][3 regions][frames], region by region R, G, B as the session orders them, and when each begins
+    """A recording (t [n] seconds, rgb [n][regions][3]) on the session's grid, in pieces of `frames` samples, `step`
+    apart: levels [pieces][3 regions][frames], region by region R, G, B as the session orders them, and when each begins
     after the first frame, seconds."""
     cells = int((t[-1] - t[0]) * fps + 1e-6)
     starts = np.arange(0, cells - frames + 1, step)
@@ -645,9 +660,12 @@ def draw_head(rng, subject, size, grey=False):
     beard = rng.choice([0, 0, 0.6]) * head / (1 + np.exp(-(v - 0.15 - 0.4 * np.abs(u)) / 0.05))
     bare = np.clip(1 - dark.clip(0, 1) - hair - beard, 0, 1) * head
     texture = 1 + 0.03 * rng.standard_normal(len(u))
-    patchy = sum(rng.normal(0, 0.15) * np.cos(rng.normal(0, 5) * u + rng.normal(0, 5) * v + rng.uniform(0, 7)) for _ in range(4))
-    cheeks = 1 + 0.25 * sum(blob(u, v, (s * 0.22, 0.08), (0.13, 0.12), 0.05) for s in (-1, 1)) + 0.2 * blob(u, v, (0, -0.28), (0.3, 0.1), 0.05)
-    wall = rng.uniform(0.1, 0.7) * rng.uniform(0.8, 1.2, 3) * (1 + 0.3 * rng.normal() * u + 0.3 * rng.normal() * v)[:, None]
+    patchy = sum(rng.normal(0, 0.15) * np.cos(rng.normal(0, 5) * u + rng.normal(0, 5) * v + rng.uniform(0, 7))
+                 for _ in range(4))
+    cheeks = 1 + 0.25 * sum(blob(u, v, (s * 0.22, 0.08), (0.13, 0.12), 0.05) for s in (-1, 1))
+    cheeks += 0.2 * blob(u, v, (0, -0.28), (0.3, 0.1), 0.05)  # the forehead
+    wall = rng.uniform(0.1, 0.7) * rng.uniform(0.8, 1.2, 3)
+    wall = wall * (1 + 0.3 * rng.normal() * u + 0.3 * rng.normal() * v)[:, None]
     tone = 0.5 * subject["hair"] * rng.uniform(0.8, 1.2, 3)
     if grey:
         wall, tone = wall[:, :1] * np.ones(3), tone[:1] * np.ones(3)
@@ -667,8 +685,14 @@ def moved(fields, size, right, down, depth, lean):
     y = np.clip(y - down[:, None] - depth * lean[:, 1:], 0, size - 1.001).astype(np.float32)
     left, top = x.astype(np.int32), y.astype(np.int32)
     x, y, at = (x - left)[..., None], (y - top)[..., None], top * size + left
-    above = fields[at] * (1 - x) + fields[at + 1] * x
-    return above * (1 - y) + (fields[at + size] * (1 - x) + fields[at + size + 1] * x) * y
+
+    def between(low, high, share):
+        low *= 1 - share
+        high *= share
+        low += high
+        return low
+    above, below = (between(fields.take(at + row, axis=0), fields.take(at + row + 1, axis=0), x) for row in (0, size))
+    return between(above, below, y)
 
 
 def patches(rng, sources, camera, frames, size, fps=30.0, motion="stationary", who=None):
@@ -689,20 +713,22 @@ def patches(rng, sources, camera, frames, size, fps=30.0, motion="stationary", w
     shake = 0.006 * np.exp(rng.normal(0, 0.5)) * tracked(rng, sources, n, 1)[:, 0]
     pixels, angle = size / MARGIN, np.deg2rad(np.concatenate([yaw, pitch], axis=1))
     late = 0.25 * pixels * (angle - smooth(angle, round(1.3 * fps)))  # the box follows [Kopeliovich2019, 4.1.1]
-    fields = np.concatenate([np.stack([head.skin, head.blood, head.mouth, head.depth > 0.15], axis=1), head.other], axis=1)
-    seen = moved(fields.astype(f), size, late[:, 0] + pixels * shake[:, 2, 1], late[:, 1] + pixels * shake[:, 3, 1],
+    fields = np.column_stack([head.skin, head.blood, head.mouth, head.depth > 0.15, head.other])
+    seen = moved(np.ascontiguousarray(fields, f), size, late[:, 0] + pixels * shake[:, 2, 1], late[:, 1] + pixels * shake[:, 3, 1],
                  head.depth, 0.2 * pixels * angle)
     skin, blood, lips, front = (seen[..., k, None] for k in range(4))
     beat = ((wave[:, 0] - 0.4) * (1 + rng.uniform(0, 0.15) * breath[:, 0])).astype(f)[:, None, None]
     main, soft = main[..., None], soft[..., None]
     x = skin * (main * light.skin.astype(f) + soft * light.soft_skin.astype(f))
-    x += blood * beat * (main * (light.skin * light.change).astype(f) + soft * (light.soft_skin * light.soft_change).astype(f))
+    x += blood * beat * (main * (light.skin * light.change).astype(f)
+                         + soft * (light.soft_skin * light.soft_change).astype(f))
     x += seen[..., 4:] * (0.5 * (light.white + light.soft_white)).astype(f) * (0.3 + 0.7 * (main + soft))
     x += front * shine[..., None] * light.white.astype(f)
     lamp = 1 + np.exp(rng.normal(np.log(0.003), 0.6)) * wander_noise(rng, n, 1, 1 / fps, 5.0)
     x *= (1 - 0.5 * mouth.astype(f)[:, :, None] * lips) * lamp.astype(f)[:, :, None]
     face = np.flatnonzero(head.depth > 0.3)
-    video = sees(rng, camera, np.maximum(x, 1e-4)[:, None], x[:, None, face[::7]].mean(2), 0.5 * (light.white + light.soft_white),
+    video = sees(rng, camera, np.maximum(x, 1e-4)[:, None], x[:, None, face[::7]].mean(2),
+                 0.5 * (light.white + light.soft_white),
                  np.full(size * size, (camera.face / pixels) ** 2), fps)
     rate = 60 * (phase[-1, 0] - phase[WARM_UP, 0]) / (t[-1] - t[WARM_UP])
     return video[WARM_UP:, 0].reshape(frames, size, size, 3), wave[WARM_UP:, 0], float(rate)
@@ -733,7 +759,8 @@ def save(folder, clip, camera, split):
     names = "t," + ",".join(f"r{k},g{k},b{k}" for k in range(1, clip.rgb.shape[1] + 1))
     rows = np.column_stack([clip.t_s, clip.rgb.reshape(len(clip.rgb), -1)])
     np.savetxt(folder / "trace.csv", rows, "%.6f" + ",%.4f" * (rows.shape[1] - 1), header=names, comments="")
-    np.savetxt(folder / "rr.csv", np.column_stack([clip.beat_s[1:], np.diff(clip.beat_s)]), "%.5f", ",", header="t,rr", comments="")
+    rr = np.column_stack([clip.beat_s[1:], np.diff(clip.beat_s)])
+    np.savetxt(folder / "rr.csv", rr, "%.5f", ",", header="t,rr", comments="")
     about = {"subject": f"{split} {clip.subject}", "camera": camera.name, "scenario": clip.scenario, "split": split}
     (folder / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
 
@@ -751,5 +778,6 @@ def run(args):
         motion = SCENARIOS[k % 10 >= 7] if args.motion == "both" else args.motion
         clip = signals(rng, sources, CAMERAS[args.camera], args.seconds, args.fps, motion)
         save(args.out / f"{args.camera}_{k:04}", clip, CAMERAS[args.camera], args.split)
-    print(f"{args.n} recordings of {args.seconds:g} s by '{args.camera}', split {args.split}, from {len(sources.names)} real ones")
+    print(f"{args.n} recordings of {args.seconds:g} s by '{args.camera}', split {args.split}, "
+          f"from {len(sources.names)} real ones")
     return 0

@@ -19,8 +19,8 @@ SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, doub
 SHIM void shim_close(void *p);
 SHIM int shim_push(void *p, const float *rgb, const int64_t *t_us, size_t n);
 SHIM int shim_estimate(void *p, double *out);
-SHIM int shim_push_frame(void *p, int format, int full, int w, int h, const uint8_t *pixels, const int box[4], int64_t t_us,
-                         float *out);
+SHIM int shim_push_frame(void *p, int format, int full, int w, int h, const uint8_t *pixels, const int box[4],
+                         int64_t t_us, float *out);
 SHIM int shim_fragment(void *p, size_t frames, float *out);
 SHIM size_t shim_wave(void *p, float *out, size_t cap);
 SHIM size_t shim_spectrum(void *p, float *out, size_t cap, double *bin_hz);
@@ -87,8 +87,8 @@ SHIM int shim_push(void *p, const float *rgb, const int64_t *t_us, size_t n)
 
 /* A frame whose planes lie one behind the other without gaps, and a face box x, y, w, h; out [rois][3] are its colours.
    format: index into core.FORMATS; YUV is BT.709 from 720 lines on, as hr_video has it. The status. */
-SHIM int shim_push_frame(void *p, int format, int full, int w, int h, const uint8_t *pixels, const int box[4], int64_t t_us,
-                         float *out)
+SHIM int shim_push_frame(void *p, int format, int full, int w, int h, const uint8_t *pixels, const int box[4],
+                         int64_t t_us, float *out)
 {
   static const int formats[] = { RPPG_GRAY8, RPPG_I420, RPPG_I422, RPPG_I444, RPPG_RGB24 };
   shim *s = (shim *)p;

@@ -120,18 +120,20 @@ def readings(start=0, end=SECONDS + 1, bpm=BPM):
 
 
 @pytest.mark.parametrize("name, rows, why", [
-    ("reference.csv", readings(end=16), "the reference covers 50 % of the trace: trace 0 to 29.9667, reference 0 to 15"),
+    ("reference.csv", readings(end=16), "covers 50 % of the trace: trace 0 to 29.9667, reference 0 to 15"),
     ("reference.csv", readings(1000, 1031), "the clocks do not overlap: trace 0 to 29.9667, reference 1000 to 1030"),
     ("reference.csv", readings(bpm=20), "31 of 31 reference rates outside 30 to 250 bpm, the first 20 at 0"),
-    ("reference.csv", ("t,bpm", [(0, BPM), (1, 260), (30, BPM)]), "1 of 3 reference rates outside 30 to 250 bpm, the first 260 at 1"),
+    ("reference.csv", ("t,bpm", [(0, BPM), (1, 260), (30, BPM)]),
+     "1 of 3 reference rates outside 30 to 250 bpm, the first 260 at 1"),
     ("reference.csv", ("t,bpm", [(0, BPM), (1, BPM), (30, BPM)]), "the reference has a hole of 29 s at 1"),
-    ("reference.csv", ("t,bpm", [(0, BPM), (2, BPM), (1, BPM)]), "reference.csv: line 4: time 1 after 2: times must rise"),
+    ("reference.csv", ("t,bpm", [(0, BPM), (2, BPM), (1, BPM)]), "line 4: time 1 after 2: times must rise"),
     ("reference.csv", ("t,bpm", [(0, BPM), (1, np.nan)]), "reference.csv: line 3 holds nan or inf"),
-    ("reference.csv", ("t,bpm,spo2", [(0, BPM, 97), (1, BPM, 97)]), "reference.csv has 3 columns: it needs two columns, t,bpm"),
+    ("reference.csv", ("t,bpm,spo2", [(0, BPM, 97), (1, BPM, 97)]),
+     "reference.csv has 3 columns: it needs two columns, t,bpm"),
     ("rr.csv", ("t,rr", [(0.8 * k, 800) for k in range(1, 38)]), "rr.csv: intervals look like milliseconds"),
-    ("rr.csv", ("t,rr", [(0.2 * k, 0.2) for k in range(1, 150)]), "reference rates outside 30 to 250 bpm, the first 300"),
+    ("rr.csv", ("t,rr", [(0.2 * k, 0.2) for k in range(1, 150)]), "outside 30 to 250 bpm, the first 300"),
     ("ppg.csv", ("t,ppg", [(k / 50, 7.0) for k in range(1500)]), "ppg.csv is flat"),
-    ("ppg.csv", ("t,ppg", [(k / 10, k % 8) for k in range(300)]), "ppg.csv has 10 samples a second: it needs 20 or more"),
+    ("ppg.csv", ("t,ppg", [(k / 10, k % 8) for k in range(300)]), "has 10 samples a second: it needs 20 or more"),
     ("ppg.csv", ("t,ppg", [(k / 50, ((k * 7919) % 997)) for k in range(120)]), "ppg.csv shows no steady beats"),
 ])
 def test_what_is_wrong_with_a_reference(good, capsys, name, rows, why):
@@ -154,7 +156,8 @@ def test_contact_wave_as_reference(good, capsys, bpm, upside):
     (good / "one" / "reference.csv").unlink()
     t = np.arange(0, SECONDS + 1, 1 / 60)
     noise = np.random.default_rng(1).normal(0, 0.02, len(t))
-    write(good / "one" / "ppg.csv", "t,ppg", np.column_stack([t, 1000 + 300 * (ppg(t, bpm, upside) + noise + 0.2 * np.sin(t))]))
+    wave = 1000 + 300 * (ppg(t, bpm, upside) + noise + 0.2 * np.sin(t))
+    write(good / "one" / "ppg.csv", "t,ppg", np.column_stack([t, wave]))
     assert said(good, capsys) == ""
     recording, = data.recordings(good)
     for start in (0, 10, 20):
@@ -165,7 +168,7 @@ def test_contact_wave_as_reference(good, capsys, bpm, upside):
 
 @pytest.mark.parametrize("about, why", [
     ("{", "about.json is no JSON"), ("[1]", "must be like"), ('{"subject": 7}', "must be like"),
-    ('{"name": "anna"}', "unknown 'name': only subject, camera, scenario, split"),
+    ('{"name": "anna"}', "unknown 'name': only subject, camera, scenario, split, start"),
     ('{"split": "dev"}', "no split 'dev': one of train, validation, test")])
 def test_what_is_wrong_with_about(good, capsys, about, why):
     (good / "one" / "about.json").write_text(about)
@@ -226,7 +229,8 @@ def test_video_and_images_are_read_alike(tmp_path, capsys):
     for name in ("y4m", "pgm"):
         video(root / name, boxes)
     with open(root / "y4m" / "video.y4m", "wb") as f:
-        f.write(b"YUV4MPEG2 W64 H48 F15:1 Cmono XCOLORRANGE=FULL\n" + b"".join(b"FRAME\n" + frame.tobytes() for frame in x))
+        f.write(b"YUV4MPEG2 W64 H48 F15:1 Cmono XCOLORRANGE=FULL\n")
+        f.write(b"".join(b"FRAME\n" + frame.tobytes() for frame in x))
     (root / "pgm" / "frames").mkdir()
     for k, frame in enumerate(x):
         (root / "pgm" / "frames" / f"f_{k:04}.pgm").write_bytes(b"P5\n64 48\n255\n" + frame.tobytes())
@@ -246,7 +250,8 @@ def test_colours_of_a_video(tmp_path):
     for k, frame in enumerate(x):
         (tmp_path / "in" / "one" / "frames" / f"{k}.ppm").write_bytes(b"P6 64 48 255\n" + frame.tobytes())
     one, = data.recordings(tmp_path / "in")
-    left, right, top, bottom = (int(8 + 48 * 0.38 + 0.5), int(8 + 48 * 0.62 + 0.5), int(4 + 40 * 0.48 + 0.5), int(4 + 40 * 0.68 + 0.5))
+    left, right = int(8 + 48 * 0.38 + 0.5), int(8 + 48 * 0.62 + 0.5)
+    top, bottom = int(4 + 40 * 0.48 + 0.5), int(4 + 40 * 0.68 + 0.5)
     np.testing.assert_allclose(one.rgb[:, 0], x[:, top:bottom, left:right].mean((1, 2)), atol=1e-3)
 
 
@@ -254,7 +259,8 @@ def test_colours_of_a_video(tmp_path):
     (lambda f: (f / "faces.csv").unlink(), "has a video and no faces.csv"),
     (lambda f: video(f, [(k, 8, 4, 48) for k in range(FRAMES)]), "faces.csv has 4 columns: it needs t,x,y,w,h"),
     (lambda f: video(f, planes(np.random.default_rng(0))[2][:-3]), "faces.csv has 177 rows for 180 frames"),
-    (lambda f: video(f, [(k / FPS, 500, 4, 48, 40) for k in range(FRAMES)]), "line 2: no face of 48 x 40 pixels at 500,4 in a frame of 64 x 48"),
+    (lambda f: video(f, [(k / FPS, 500, 4, 48, 40) for k in range(FRAMES)]),
+     "line 2: no face of 48 x 40 pixels at 500,4 in a frame of 64 x 48"),
     (lambda f: (f / "video.y4m").write_bytes(b"RIFF"), "video.y4m: not Y4M"),
     (lambda f: (f / "video.y4m").write_bytes(b"YUV4MPEG2 W64 H48 C420p10\n"), "pixel format 420p10"),
     (lambda f: (f / "video.y4m").write_bytes(b"YUV4MPEG2 C420\n"), "names no width and height"),

@@ -93,7 +93,7 @@ def test_rate_of_fragments_is_in_them(sources):
 
 
 def test_pulse_has_the_colours_of_blood(sources):
-    """The published signature 0.33, 0.77, 0.53 [deHaan2014] within 0.12, for each colour camera; more blood is darker."""
+    """The published signature 0.33, 0.77, 0.53 [deHaan2014] to 0.13, for each colour camera; more blood is darker."""
     for name in ("webcam", "phone", "laptop"):
         light = scene.draw_light(np.random.default_rng(0), scene.CAMERAS[name], sources.subjects[:300])
         assert (light.change < 0).all()
