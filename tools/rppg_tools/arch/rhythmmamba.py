@@ -1,6 +1,6 @@
 """RhythmMamba (Zou 2024, arXiv:2404.06483): a stem on frames and their differences, then 24 blocks of Mamba over
 several lengths of time and of a feed-forward part in the frequency domain. Tensor names as in its repository.
-It is the full-size network that LQ-rPPG is a fifteenth of: both begin with the same stem."""
+LQ-rPPG, which begins with the same stem, has a twelfth of its parameters."""
 import torch
 from torch import nn
 from torch.nn import functional as F
