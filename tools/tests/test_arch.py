@@ -149,7 +149,7 @@ def test_training_only_parts_may_be_left_out():
 # ---- training ---------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["CL+F", "spectral", "TS-CAN", "EfficientPhys", "PhysNet", "FactorizePhys FSAM", "PhysMamba",
-                                  "LQ-rPPG", "student", "rFaceNet"])
+                                  "LQ-rPPG", "RhythmMamba", "student", "rFaceNet"])
 def test_every_parameter_learns(name):
     case = CASES[name]
     torch.manual_seed(1)
