@@ -1156,7 +1156,7 @@ typedef struct rppg_finder {
 } rppg_finder;
 
 /* Bytes that rppg_finder_init needs; 0 if it would refuse the config. With defaults (192 cells,
-   10 s, 15 samples per second) 353 KB, a session 375 KB; O(cells rate_hz window_s).              */
+   10 s, 15 samples per second) 351 KB, a session 373 KB; O(cells rate_hz window_s).              */
 RPPG_DEF size_t rppg_finder_mem_size(const rppg_config *cfg);
 
 /* Starts a search in the caller's block, which must outlive it and not move.
@@ -1227,7 +1227,7 @@ RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n);
    init copies what it needs.
    Time stamps are of one clock. An offset of a part of a second does no harm to the rate, but the
    wave suffers; a greater one is the caller's to take off. When that clock is set back, rppg_reset.
-   Memory: rppg_mem_size of each camera, and 28 KB with a window of 10 s.
+   Memory: rppg_mem_size of each camera, and 26 KB with a window of 10 s.
 
    At an estimate each camera is estimated by itself, and rppg_fuse weighs what they say. Besides,
    their waves are added up, by confidence and, sample by sample, by how usual the power around it is
@@ -4535,9 +4535,13 @@ enum { RPPG__VOTERS = 3 };
 
 static double rppg__or(double value, double fallback) { return value == 0.0 ? fallback : value; }
 
-#ifndef RPPG_NO_NN
-static int rppg__model_config(rppg_config *c);
-static rppg_status rppg__model_layout(rppg_session *s, rppg__arena *a);
+/* What the model says of itself, from rppg__config to the layout: its blob is read once. */
+#ifdef RPPG_NO_NN
+typedef int rppg__model;
+#else
+typedef rppg_nn_about rppg__model;
+static int rppg__model_config(rppg_config *c, rppg__model *model);
+static rppg_status rppg__model_layout(rppg_session *s, const rppg__model *model, rppg__arena *a);
 static void rppg__model_reset(rppg_session *s);
 static void rppg__model_tick(rppg_session *s);
 static void rppg__model_patch(rppg_session *s, const rppg_frame *frame, const rppg_rect *box);
@@ -4558,21 +4562,24 @@ static rppg_config rppg__camera_config(const rppg_config *c, size_t k)
   return one;
 }
 
-/* Replaces zeros by the defaults; 0 if a field is outside its range. */
-static int rppg__config(rppg_config *c, const rppg_config *cfg)
+/* Replaces zeros by the defaults and reads the model, if there is one; 0 if a field is outside its
+   range. */
+static int rppg__config(rppg_config *c, const rppg_config *cfg, rppg__model *model)
 {
   static const rppg_rect unit = { 0, 0, 1, 1 };
   rppg_config one;
+  rppg__model its;
   rppg_rect rect;
   size_t i;
   memset(c, 0, sizeof *c);
+  memset(model, 0, sizeof *model);
   if (cfg) *c = *cfg;
   if (c->cameras ? c->n_cameras < 1 || c->n_cameras > RPPG_MAX_CAMERAS || c->auto_cells || c->parts ||
                      c->skin || c->layout || c->method || c->model : c->n_cameras != 0)
     return 0;
   if (c->adapt && (c->adapt != 1 || !c->model)) return 0;
 #ifndef RPPG_NO_NN
-  if (c->model && !rppg__model_config(c)) return 0;
+  if (c->model && !rppg__model_config(c, model)) return 0;
 #else
   if (c->model) return 0;
 #endif
@@ -4596,7 +4603,7 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
     if (rppg_layout_parts(c->parts + i, 1, &unit, &rect) != RPPG_OK) return 0;
   for (i = 0; i < c->n_cameras; i++) {
     const rppg_config camera = rppg__camera_config(c, i);
-    if (camera.cameras || camera.n_cameras || !rppg__config(&one, &camera)) return 0;
+    if (camera.cameras || camera.n_cameras || !rppg__config(&one, &camera, &its)) return 0;
   }
   return c->rate_hz >= 10.0 && c->rate_hz <= 250.0 && c->window_s >= 4.0 && c->window_s <= 60.0 &&
          c->min_window_s >= 3.0 && c->min_window_s <= c->window_s && c->max_gap_s > 0.0 &&
@@ -4606,7 +4613,7 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg)
 }
 
 /* The one layout of the block; counts, or hands out the pointers and starts the parts. */
-static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
+static rppg_status rppg__session_layout(rppg_session *s, const rppg__model *model, rppg__arena *a)
 {
   rppg_pulse_config pc;
   rppg_dsp_fft_config fc;
@@ -4680,9 +4687,11 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   }
 #ifndef RPPG_NO_NN
   if (s->cfg.model) {
-    const rppg_status status = rppg__model_layout(s, a);
+    const rppg_status status = rppg__model_layout(s, model, a);
     if (status != RPPG_OK) return status;
   }
+#else
+  (void)model;
 #endif
   if (s->cfg.n_cameras)
     s->camera = (rppg_session *)rppg__take(a, s->cfg.n_cameras, sizeof *s->camera);
@@ -4696,26 +4705,35 @@ static rppg_status rppg__session_layout(rppg_session *s, rppg__arena *a)
   return a->counting ? RPPG_OK : rppg_dsp_fft_init(&s->fft, &fc, fft_mem, fft_size);
 }
 
-RPPG_DEF size_t rppg_mem_size(const rppg_config *cfg)
+/* Bytes of the block for a config that rppg__config has looked at; 0 for a model that does not fit. */
+static size_t rppg__session_size(const rppg_config *cfg, const rppg__model *model)
 {
   rppg_session s;
   rppg__arena a;
-  if (!rppg__config(&s.cfg, cfg)) return 0;
+  s.cfg = *cfg;
   rppg__arena_begin(&a, NULL, 0);
-  return rppg__session_layout(&s, &a) == RPPG_OK ? rppg__arena_size(&a) : 0;
+  return rppg__session_layout(&s, model, &a) == RPPG_OK ? rppg__arena_size(&a) : 0;
+}
+
+RPPG_DEF size_t rppg_mem_size(const rppg_config *cfg)
+{
+  rppg_config c;
+  rppg__model model;
+  return rppg__config(&c, cfg, &model) ? rppg__session_size(&c, &model) : 0;
 }
 
 RPPG_DEF rppg_status rppg_init(rppg_session *s, const rppg_config *cfg, void *mem, size_t mem_size)
 {
   rppg_session q;
+  rppg__model model;
   rppg__arena a;
   rppg_status status;
   size_t i;
   memset(&q, 0, sizeof q);
-  if (!s || !mem || !rppg__config(&q.cfg, cfg)) return RPPG_ERR_ARG;
+  if (!s || !mem || !rppg__config(&q.cfg, cfg, &model)) return RPPG_ERR_ARG;
   rppg__arena_begin(&a, mem, mem_size);
-  if (mem_size < rppg_mem_size(cfg)) return RPPG_ERR_SPACE;
-  status = rppg__session_layout(&q, &a);
+  if (mem_size < rppg__session_size(&q.cfg, &model)) return RPPG_ERR_SPACE;
+  status = rppg__session_layout(&q, &model, &a);
   if (status != RPPG_OK) return status;
   q.trust = 1.0;
   if (q.cfg.parts) {
@@ -5728,30 +5746,12 @@ typedef struct rppg__adapter {
 /* The head that a model without one gets to learn: too small to need care about overfitting. */
 enum { RPPG__HEAD_HIDDEN = 4, RPPG__HEAD_TAPS = 9 };
 
-/* The adapter of a blob that rppg_nn_read_spec has just accepted, without its survey again. */
-static rppg_nn_adapter rppg__adapter_of(const rppg_config *c)
-{
-  const uint8_t *p = (const uint8_t *)c->model;
-  const size_t at = rppg_nn__u32(p + 44);
-  rppg_nn__blob b;
-  rppg_nn_error e;
-  rppg_nn_model m;
-  memset(&b, 0, sizeof b);
-  memset(&m, 0, sizeof m);
-  b.chunk_size = rppg_nn__u32(p + 40);
-  b.chunks = p + at;
-  if (at > c->model_size || b.chunk_size > c->model_size - at ||
-      rppg_nn__read_chunks(&b, &m, &e) != RPPG_OK)
-    memset(&m.adapter, 0, sizeof m.adapter);
-  return m.adapter;
-}
-
 /* Sizes of the session's adapter; the one to learn has a head in any case. */
-static void rppg__adapter_shape(rppg__adapter *a, const rppg_config *c, size_t classes)
+static void rppg__adapter_shape(rppg__adapter *a, const rppg_nn_adapter *blob, size_t classes, int learns)
 {
-  a->shape = rppg__adapter_of(c);
+  a->shape = *blob;
   a->shipped = a->shape.n;
-  if (c->adapt && !a->shape.taps) {
+  if (learns && !a->shape.taps) {
     a->shape.taps = RPPG__HEAD_TAPS;
     a->shape.hidden = classes ? RPPG__HEAD_HIDDEN : 0;
     a->shape.n = rppg_nn__adapter_values(&a->shape);
@@ -5958,17 +5958,6 @@ typedef struct rppg__reader {
   rppg__adapter adapter;
 } rppg__reader;
 
-/* What a blob says of itself before it is opened; 0 if it would be refused. */
-static int rppg__model_spec(const rppg_config *c, rppg_nn_spec *spec, size_t *in, size_t *out)
-{
-  rppg_nn_tensor x, y;
-  if (rppg_nn_read_spec(c->model, c->model_size, spec, &x, &y) != RPPG_OK) return 0;
-  *in = x.n;
-  *out = y.n;
-  return spec->frames >= 1 && spec->frames <= 4096 && spec->hop >= 1 && spec->hop <= spec->frames &&
-         spec->w <= RPPG_PATCH_MAX && spec->h <= RPPG_PATCH_MAX && spec->channels <= 4096;
-}
-
 /* Samples at rate_hz in one at fps, if their number is whole; else 0. */
 static size_t rppg__model_step(double rate_hz, double fps)
 {
@@ -5976,13 +5965,17 @@ static size_t rppg__model_step(double rate_hz, double fps)
   return rppg__abs(rate_hz - (double)step * fps) < 1e-6 * rate_hz ? step : 0;
 }
 
-/* Fits the config to the model: its frame rate, its ROIs, a window that holds a run. */
-static int rppg__model_config(rppg_config *c)
+/* Reads the model and fits the config to it: its frame rate, its ROIs, a window that holds a run.
+   0 if the blob is refused or does not fit. */
+static int rppg__model_config(rppg_config *c, rppg__model *model)
 {
   rppg_nn_spec spec;
-  size_t in, out;
   double seconds;
-  if (!rppg__model_spec(c, &spec, &in, &out) || c->auto_cells) return 0;
+  if (c->auto_cells || rppg_nn_read_about(c->model, c->model_size, model) != RPPG_OK) return 0;
+  spec = model->spec;
+  if (spec.frames < 1 || spec.frames > 4096 || spec.hop < 1 || spec.hop > spec.frames ||
+      spec.w > RPPG_PATCH_MAX || spec.h > RPPG_PATCH_MAX || spec.channels > 4096)
+    return 0;
   if (!(spec.fps >= 10.0f && spec.fps <= 250.0f)) return 0;
   if (c->adapt && spec.task == RPPG_NN_TASK_RATE) return 0; /* a number alone leaves nothing to learn */
   if (c->rate_hz == 0.0) /* the FFT has as many samples as without a model */
@@ -6005,16 +5998,15 @@ static int rppg__model_config(rppg_config *c)
 }
 
 /* The model and its buffers in the session's block. */
-static rppg_status rppg__model_layout(rppg_session *s, rppg__arena *a)
+static rppg_status rppg__model_layout(rppg_session *s, const rppg__model *model, rppg__arena *a)
 {
   const rppg_rect widest = { 0, 0, s->cfg.model_face, s->cfg.model_face };
-  const size_t nn_size = rppg_nn_mem_size(s->cfg.model, s->cfg.model_size);
+  const size_t nn_size = model->mem_size, in = model->x.n, out = model->y.n;
+  const rppg_nn_spec spec = model->spec;
   rppg__reader q, *r;
-  rppg_nn_spec spec;
-  size_t in, out, want, k;
+  size_t want, k;
   void *nn_mem;
   memset(&q, 0, sizeof q);
-  if (!nn_size || !rppg__model_spec(&s->cfg, &spec, &in, &out)) return RPPG_ERR_DATA;
   q.frames = spec.frames;
   q.hop = spec.hop;
   if (spec.source == RPPG_NN_SIGNALS) {
@@ -6035,7 +6027,7 @@ static rppg_status rppg__model_layout(rppg_session *s, rppg__arena *a)
   default: return RPPG_ERR_DATA;
   }
   q.runs = q.classes ? s->n / (q.hop * q.step) + 1 : 0;
-  rppg__adapter_shape(&q.adapter, &s->cfg, q.classes);
+  rppg__adapter_shape(&q.adapter, &model->adapter, q.classes, s->cfg.adapt);
   if (q.green && q.adapter.shape.mixes) return RPPG_ERR_DATA; /* one channel has no colours to mix */
   r = (rppg__reader *)rppg__take(a, 1, sizeof *r);
   nn_mem = rppg__take(a, nn_size, 1);
@@ -7496,13 +7488,14 @@ RPPG_DEF rppg_status rppg_respiration(const float *wave, size_t n, double rate_h
 static int rppg__finder_config(rppg_config *c, const rppg_config *cfg)
 {
   rppg_config q;
+  rppg__model none;
   memset(&q, 0, sizeof q);
   if (cfg) q = *cfg;
   q.parts = NULL;
   q.layout = RPPG_LAYOUT_WHOLE;
   q.smooth_boxes = 0;
   if (!q.auto_cells) q.auto_cells = RPPG_AUTO_CELLS;
-  return rppg__config(c, &q);
+  return rppg__config(c, &q, &none);
 }
 
 /* The one layout of the block; counts, or hands out the pointers. */

@@ -392,14 +392,18 @@ typedef struct rppg_nn_model {
    so ask on the machine that runs, with the address that open gets. Cost: O(size). */
 RPPG_DEF size_t rppg_nn_mem_size(const void *blob, size_t size);
 
-/* What a blob says of its task, its first input and its first output, without memory for it.
+/* What a blob says of itself before it is opened. */
+typedef struct rppg_nn_about {
+  rppg_nn_spec spec;        /* zeros where the blob has none */
+  rppg_nn_adapter adapter;  /* likewise */
+  rppg_nn_tensor x, y;      /* its first input, its first output: sizes d, elements n; data is NULL */
+  size_t mem_size;          /* as rppg_nn_mem_size */
+} rppg_nn_about;
 
-   spec  out  zeros where the blob has none
-   x, y  out  sizes d, elements n; data is NULL. Any of the three may be NULL
+/* Reads all of that at once, without memory for it.
 
-   Returns as rppg_nn_open does of header, tensors and layers; outputs are zeros then. */
-RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_spec *spec,
-                                       rppg_nn_tensor *x, rppg_nn_tensor *y);
+   Returns as rppg_nn_open does of header, tensors and layers; about is zeros then. */
+RPPG_DEF rppg_status rppg_nn_read_about(const void *blob, size_t size, rppg_nn_about *about);
 
 /* Proves a blob and prepares it for running.
 
@@ -1548,7 +1552,8 @@ RPPG__SUB(void, rppg_nn__ema_vf)(const rppg_nn__ema *e, const float *x, const fl
 {
   const rppg__vf v = rppg__vf_load(x), r = rppg__vf_load(rate), m0 = rppg__vf_load(mean),
                  q0 = rppg__vf_load(square);
-  const rppg__vf old = rppg__vf_sub(v, m0), m = rppg__vf_fma(r, old, m0), d = rppg__vf_sub(v, m);
+  const rppg__vf old = rppg__vf_sub(v, m0), m = rppg__vf_fma(r, old, m0);
+  const rppg__vf d = rppg__vf_sub(old, rppg__vf_mul(r, old)); /* v - m, free of m's rounding */
   const rppg__vf z = e->before ? old : d,
                  q = rppg__vf_fma(r, rppg__vf_sub(rppg__vf_mul(z, z), q0), q0);
   rppg__vf o = rppg__vf_div(d, rppg__vf_sqrt(rppg__vf_add(q, rppg__vf_set1(e->eps))));
@@ -5127,8 +5132,7 @@ static rppg_status rppg_nn__read_chunks(const rppg_nn__blob *b, rppg_nn_model *m
   return seen >> 5 & 1 ? rppg_nn__check_adapter(&m->spec, &m->adapter, e) : RPPG_OK;
 }
 
-RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_spec *spec,
-                                       rppg_nn_tensor *x, rppg_nn_tensor *y)
+RPPG_DEF rppg_status rppg_nn_read_about(const void *blob, size_t size, rppg_nn_about *about)
 {
   rppg_nn__blob b;
   rppg_nn_error e;
@@ -5138,18 +5142,19 @@ RPPG_DEF rppg_status rppg_nn_read_spec(const void *blob, size_t size, rppg_nn_sp
   size_t bytes;
   uint32_t i;
   rppg_status status = rppg_nn__survey(&b, blob, size, &scratch, &bytes, &e);
-  if (spec) memset(spec, 0, sizeof *spec);
-  if (x) memset(x, 0, sizeof *x);
-  if (y) memset(y, 0, sizeof *y);
+  memset(about, 0, sizeof *about);
   memset(&m, 0, sizeof m);
   if (status == RPPG_OK) status = rppg_nn__read_chunks(&b, &m, &e);
-  for (i = 0; i < b.n_tensors && status == RPPG_OK; i++) {
-    status = rppg_nn__tensor(&b, i, &t, &e);
-    if (t.offset == 0 && t.kind == RPPG_NN_INPUT && x) *x = t;
-    if (t.offset == 0 && t.kind == RPPG_NN_OUTPUT && y) *y = t;
+  if (status != RPPG_OK) return status;
+  for (i = 0; i < b.n_tensors; i++) {
+    (void)rppg_nn__tensor(&b, i, &t, &e); /* the survey found it right */
+    if (t.offset == 0 && t.kind == RPPG_NN_INPUT) about->x = t;
+    if (t.offset == 0 && t.kind == RPPG_NN_OUTPUT) about->y = t;
   }
-  if (status == RPPG_OK && spec) *spec = m.spec;
-  return status;
+  about->spec = m.spec;
+  about->adapter = m.adapter;
+  about->mem_size = bytes;
+  return RPPG_OK;
 }
 
 RPPG_DEF rppg_status rppg_nn_open(rppg_nn_model *m, const void *blob, size_t size, void *mem,

@@ -219,13 +219,15 @@ FLOPS(flops_avx2, "avx2", __m256, 8, _mm256_set1_ps, _mm256_storeu_ps, _mm256_ad
 FLOPS(flops_avx512, "avx512f", __m512, 16, _mm512_set1_ps, _mm512_storeu_ps, _mm512_add_ps,
       _mm512_mul_ps)
 
-static void limit_flops(void)
+/* Does what is wanted by a loop for each instruction set; per_step: what a step of the first one does. */
+typedef float (*loop)(size_t steps);
+static void limit_loop(loop base, loop avx2, loop avx512, double per_step)
 {
-  const double per_step = isa == RPPG_ISA_AVX512 ? 256.0 : isa == RPPG_ISA_AVX2 ? 128.0 : 64.0;
-  const size_t steps = (size_t)(flops_wanted / per_step) + 1;
-  sink += (uint64_t)(isa == RPPG_ISA_AVX512 ? flops_avx512(steps)
-                   : isa == RPPG_ISA_AVX2 ? flops_avx2(steps) : flops_base(steps));
+  const int wide = isa == RPPG_ISA_AVX512 ? 4 : isa == RPPG_ISA_AVX2 ? 2 : 1;
+  const size_t steps = (size_t)(flops_wanted / (per_step * wide)) + 1;
+  sink += (uint64_t)(wide == 4 ? avx512 : wide == 2 ? avx2 : base)(steps);
 }
+static void limit_flops(void) { limit_loop(flops_base, flops_avx2, flops_avx512, 64.0); }
 #else
 #define limit_flops NULL
 #endif
@@ -255,13 +257,7 @@ FMAS(fmas_base, "sse2", __m128, 4, _mm_set1_ps, _mm_storeu_ps, FMA128)
 FMAS(fmas_avx2, "avx2,fma", __m256, 8, _mm256_set1_ps, _mm256_storeu_ps, _mm256_fmadd_ps)
 FMAS(fmas_avx512, "avx512f", __m512, 16, _mm512_set1_ps, _mm512_storeu_ps, _mm512_fmadd_ps)
 
-static void limit_fmas(void)
-{
-  const double per_step = isa == RPPG_ISA_AVX512 ? 192.0 : isa == RPPG_ISA_AVX2 ? 96.0 : 48.0;
-  const size_t steps = (size_t)(flops_wanted / per_step) + 1;
-  sink += (uint64_t)(isa == RPPG_ISA_AVX512 ? fmas_avx512(steps)
-                   : isa == RPPG_ISA_AVX2 ? fmas_avx2(steps) : fmas_base(steps));
-}
+static void limit_fmas(void) { limit_loop(fmas_base, fmas_avx2, fmas_avx512, 48.0); }
 #else
 #define limit_fmas NULL
 #endif

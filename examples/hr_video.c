@@ -514,7 +514,7 @@ static void run(const options *o, video *v, rppg_session *s, history *h, persons
 {
   const int show = isatty(fileno(stderr)) && !o->json;
   double due_s = 0.0, t_s = 0.0;
-  int64_t t_us, first_us = 0;
+  int64_t t_us = 0, first_us = 0;
   rppg_rect face = { 0, 0, 0, 0 };
   const rppg_rect *where;
   rppg_result r;

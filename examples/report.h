@@ -49,7 +49,7 @@ static int option_method(const char *text)
 }
 
 /* LO,HI in beats per minute. */
-static void option_band(const char *text, double *lo, double *hi)
+static inline void option_band(const char *text, double *lo, double *hi)
 {
   char rest;
   if (sscanf(text, "%lf,%lf%c", lo, hi, &rest) != 2 || !(*lo >= 20.0 && *hi <= 300.0 && *hi >= 2.0 * *lo))

@@ -4,7 +4,8 @@
    CHECK_NEAR(got, want, tol, "name", ...)
    TAP_EACH_ISA(isa) { ... }           once per instruction set of this machine (RPPG_TESTING)
    tap_fnv(hash, data, bytes)          FNV-1a, start with TAP_FNV
-   tap_fnv_f32(hash, x, n)             the same for floats, also on big-endian machines
+   tap_fnv_u64(hash, u), tap_fnv_f64(hash, x), tap_fnv_f32(hash, x, n)
+                                       the same for numbers, also on big-endian machines
    return tap_end();                   prints the plan and the summary, gives the exit code
 
    Bare metal: -DTAP_PRINTF=your_printf. */
@@ -54,6 +55,20 @@ static inline uint64_t tap_fnv(uint64_t h, const void *data, size_t bytes)
   const unsigned char *p = (const unsigned char *)data;
   while (bytes--) h = (h ^ *p++) * UINT64_C(0x100000001b3);
   return h;
+}
+
+static inline uint64_t tap_fnv_u64(uint64_t h, uint64_t u)
+{
+  int i;
+  for (i = 0; i < 8; i++, u >>= 8) h = (h ^ (u & 255)) * UINT64_C(0x100000001b3);
+  return h;
+}
+
+static inline uint64_t tap_fnv_f64(uint64_t h, double x)
+{
+  uint64_t u;
+  memcpy(&u, &x, sizeof u);
+  return tap_fnv_u64(h, u);
 }
 
 static inline uint64_t tap_fnv_f32(uint64_t h, const float *x, size_t n)

@@ -37,11 +37,12 @@ static double worst(const float *got, const float *want, size_t n)
 /* The colours of make_nn_adapter.py straight into the ring, and one run of the model. */
 static void run_on_ring(void)
 {
+  const size_t step = s.reader->step; /* of the grid in one of the model's samples */
   size_t i, k;
-  for (i = 0; i < 64; i++)
+  for (i = 0; i < 64 * step; i++)
     for (k = 0; k < 18; k++)
-      s.colours[i % s.n * 18 + k] = 100.0f + (float)((37 * i + 11 * k * i + 5 * k) % 101) * 0.125f;
-  s.total = 64;
+      s.colours[i * 18 + k] = 100.0f + (float)((37 * (i / step) + 11 * k * (i / step) + 5 * k) % 101) * 0.125f;
+  s.total = 64 * step;
   s.reader->taken = 63;
   rppg__model_tick(&s);
 }
@@ -207,7 +208,8 @@ static void colours(float *rgb, double t, double bpm, double level, double artef
 }
 
 /* From `from` s on for `seconds`, an estimate each second; the last one. */
-static void watch(rppg_session *x, double from, double seconds, double bpm, double level, double artefact, rppg_result *r)
+static void watch(rppg_session *x, double from, double seconds, double bpm, double level, double artefact,
+      rppg_result *r)
 {
   const int n = (int)(seconds * 30.0);
   float rgb[18];
@@ -246,7 +248,8 @@ static double reach(const rppg_session *x)
 
 static void test_learning(void)
 {
-  const rppg_config c = config(model_signals, sizeof model_signals, 1), off = config(model_signals, sizeof model_signals, 0);
+  const rppg_config c = config(model_signals, sizeof model_signals, 1), off = config(model_signals,
+        sizeof model_signals, 0);
   rppg_result r;
   double before, after;
   CHECK(rppg_mem_size(&c) > rppg_mem_size(&off), "learning has its memory in the block");
@@ -273,13 +276,15 @@ static void test_learning(void)
 static void test_frozen(void)
 {
   static const struct { const char *name; const unsigned char *blob; size_t size; } model[] = {
-    { "no adapter in the blob", model_signals, sizeof model_signals }, { "an adapter", gold_signals, sizeof gold_signals }
+    { "no adapter in the blob", model_signals, sizeof model_signals }, { "an adapter", gold_signals,
+          sizeof gold_signals }
   };
   rppg_result a, b;
   size_t k;
   for (k = 0; k < 2; k++) {
     const rppg_config learns = config(model[k].blob, model[k].size, 1), fixed = config(model[k].blob, model[k].size, 0);
-    CHECK(rppg_init(&s, &learns, mem, sizeof mem) == RPPG_OK && rppg_init(&other, &fixed, other_mem, sizeof other_mem) == RPPG_OK,
+    CHECK(rppg_init(&s, &learns, mem, sizeof mem) == RPPG_OK && rppg_init(&other, &fixed, other_mem,
+          sizeof other_mem) == RPPG_OK,
           "%s: two sessions", model[k].name);
     rppg_adapter_freeze(&s, 1);
     seed = 7;
@@ -320,7 +325,8 @@ static void test_bounded(void)
       watch(&s, 30.0 * i, 30.0, i % 2 ? 54.0 : 110.0, 0.008, 0.004, &r);
       good &= sane(&r) && reach(&s) <= RPPG_ADAPT_REACH + 1e-5;
     }
-    CHECK(good, "%s: 20 minutes, %u steps: within reach, %.3f", model[m].name, (unsigned)rppg_adapter_steps(&s), reach(&s));
+    CHECK(good, "%s: 20 minutes, %u steps: within reach, %.3f", model[m].name, (unsigned)rppg_adapter_steps(&s),
+          reach(&s));
     steps = rppg_adapter_steps(&s);
     CHECK(steps > 200, "%s: it learnt all the while", model[m].name);
     for (good = 1, i = 0; i < 60 * 30; i++) {
@@ -369,7 +375,8 @@ static void test_wave_learning(void)
     if (i % 15 == 14) rppg_estimate(&s, &r);
   }
   CHECK(rppg_adapter_steps(&s) > 5, "wave: %u steps", (unsigned)rppg_adapter_steps(&s));
-  CHECK(sane(&r) && fabs(r.hr_bpm - 72.0) < 2.0 && reach(&s) <= RPPG_ADAPT_REACH, "wave: the rate is right: %.1f", r.hr_bpm);
+  CHECK(sane(&r) && fabs(r.hr_bpm - 72.0) < 2.0 && reach(&s) <= RPPG_ADAPT_REACH, "wave: the rate is right: %.1f",
+        r.hr_bpm);
   rppg__model_window(&s, s.n, s.scratch + 2 * s.n);
   rppg__tone_kernel(s.n, 2.4 / 30.0, s.scratch);
   {
@@ -406,9 +413,11 @@ static void repair(unsigned char *p, size_t n)
 
 static void test_saved(void)
 {
-  const rppg_config c = config(model_signals, sizeof model_signals, 1), another = config(gold_signals, sizeof gold_signals, 1),
+  const rppg_config c = config(model_signals, sizeof model_signals, 1), another = config(gold_signals,
+        sizeof gold_signals, 1),
                     off = config(model_signals, sizeof model_signals, 0);
-  static const struct { const char *what; int at, bytes; uint32_t value; rppg_status status; const char *why; } wrong[] = {
+  static const struct { const char *what; int at,
+        bytes; uint32_t value; rppg_status status; const char *why; } wrong[] = {
     { "another magic", 0, 1, 'X', RPPG_ERR_DATA, "not a saved adapter" },
     { "a later version", 8, 2, 2, RPPG_ERR_UNSUPPORTED, "a version that this reader does not know" },
     { "a field of later use", 10, 2, 1, RPPG_ERR_UNSUPPORTED, "a version that this reader does not know" },
@@ -423,7 +432,8 @@ static void test_saved(void)
   const char *why = NULL;
   size_t size, i, refused = 0;
   unsigned bit;
-  CHECK(rppg_init(&s, &c, mem, sizeof mem) == RPPG_OK && rppg_init(&other, &c, other_mem, sizeof other_mem) == RPPG_OK, "save: start");
+  CHECK(rppg_init(&s, &c, mem, sizeof mem) == RPPG_OK && rppg_init(&other, &c, other_mem,
+        sizeof other_mem) == RPPG_OK, "save: start");
   watch(&s, 0.0, 40.0, 72.0, 0.006, 0.001, &r);
   size = rppg_adapter_size(&s);
   CHECK(size == 32 + 4 * s.reader->adapter.shape.n && size <= sizeof saved, "save: %lu bytes", (unsigned long)size);
@@ -431,9 +441,12 @@ static void test_saved(void)
   CHECK(rppg_adapter_save(&s, saved, size - 1) == RPPG_ERR_SPACE && saved[0] == 0xa5, "save: one byte less is refused");
   CHECK(rppg_adapter_save(&s, NULL, size) == RPPG_ERR_ARG, "save: NULL is refused");
   CHECK(rppg_adapter_save(&s, saved, sizeof saved) == RPPG_OK && saved[size] == 0xa5, "save: writes that many bytes");
-  CHECK(memcmp(saved, "RPPGAD\x1a\n\1\0\0\0", 12) == 0 && memcmp(saved + 12, model_signals + 20, 4) == 0 && u32(saved + 16) == size &&
-          u32(saved + 24) == rppg_adapter_steps(&s) && u32(saved + 28) == 76, "save: as the header says, on this machine, too");
-  CHECK(saved[32 + 18] == 0x80 || saved[32 + 18] == 0x7f, "save: little-endian: the fifth number, near 1, is 0x3f8..... or 0x3f7.....");
+  CHECK(memcmp(saved, "RPPGAD\x1a\n\1\0\0\0", 12) == 0 && memcmp(saved + 12, model_signals + 20, 4) == 0 &&
+        u32(saved + 16) == size &&
+          u32(saved + 24) == rppg_adapter_steps(&s) && u32(saved + 28) == 76,
+                "save: as the header says, on this machine, too");
+  CHECK(saved[32 + 18] == 0x80 || saved[32 + 18] == 0x7f,
+        "save: little-endian: the fifth number, near 1, is 0x3f8..... or 0x3f7.....");
   memcpy(copy, saved, size);
   repair(copy, size);
   CHECK(memcmp(copy, saved, size) == 0, "save: zlib's CRC");
@@ -480,7 +493,8 @@ static void test_saved(void)
 static void test_refusals(void)
 {
   rppg_config c = config(NULL, 0, 1);
-  CHECK(rppg_mem_size(&c) == 0 && rppg_init(&s, &c, mem, sizeof mem) == RPPG_ERR_ARG, "nothing to adapt without a model");
+  CHECK(rppg_mem_size(&c) == 0 && rppg_init(&s, &c, mem, sizeof mem) == RPPG_ERR_ARG,
+        "nothing to adapt without a model");
   c = config(model_signals, sizeof model_signals, 2);
   CHECK(rppg_mem_size(&c) == 0, "cfg.adapt is 0 or 1");
   CHECK(rppg_adapter_size(NULL) == 0 && rppg_adapter_steps(NULL) == 0, "no session");

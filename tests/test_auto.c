@@ -714,15 +714,6 @@ static void test_session(void)
 
 /* ---- the same bits everywhere --------------------------------------------------------------------------------------- */
 
-static uint64_t hash_double(uint64_t h, double x)
-{
-  uint64_t u;
-  int i;
-  memcpy(&u, &x, sizeof u);
-  for (i = 0; i < 8; i++, u >>= 8) h = (h ^ (u & 255)) * UINT64_C(0x100000001b3);
-  return h;
-}
-
 static void test_golden(void)
 {
   const uint64_t golden = UINT64_C(0xa8cb98d6e8260d34);
@@ -743,11 +734,11 @@ static void test_golden(void)
     h = TAP_FNV;
     p = people(&n);
     for (i = 0; i < n; i++) {
-      h = hash_double(h, p[i].result.hr_bpm);
-      h = hash_double(h, p[i].result.confidence);
-      h = hash_double(h, p[i].evidence);
-      h = hash_double(h, p[i].glare);
-      h = hash_double(h, (double)(p[i].box.x + 1000 * p[i].box.y));
+      h = tap_fnv_f64(h, p[i].result.hr_bpm);
+      h = tap_fnv_f64(h, p[i].result.confidence);
+      h = tap_fnv_f64(h, p[i].evidence);
+      h = tap_fnv_f64(h, p[i].glare);
+      h = tap_fnv_f64(h, (double)(p[i].box.x + 1000 * p[i].box.y));
       k = rppg_finder_weights(&finder, i, &rows, &cols, w, 256);
       h = tap_fnv_f32(h, w, k);
     }

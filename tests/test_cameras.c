@@ -391,15 +391,6 @@ static void test_refusals(void)
   CHECK(refused == 8 && rppg_mem_size(&c) == 0, "configs that make no sense are refused: %u", (unsigned)refused);
 }
 
-static uint64_t mix(uint64_t h, double x)
-{
-  uint64_t u;
-  int i;
-  memcpy(&u, &x, sizeof u);
-  for (i = 0; i < 8; i++, u >>= 8) h = (h ^ (u & 255)) * UINT64_C(0x100000001b3);
-  return h;
-}
-
 static uint64_t golden_hash(void)
 {
   rppg_config each[2], c = pair_config(each);
@@ -414,8 +405,8 @@ static uint64_t golden_hash(void)
     size_t n;
     feed(&s, &e, (double)t, NULL);
     if (rppg_estimate(&s, &r) != RPPG_OK) return 0;
-    h = mix(mix(mix(mix(h, r.hr_bpm), r.confidence), r.tracked_bpm), (double)r.flags);
-    h = mix(mix(h, rppg_camera_weight(&s, 0, NULL)), r.snr_db);
+    h = tap_fnv_f64(tap_fnv_f64(tap_fnv_f64(tap_fnv_f64(h, r.hr_bpm), r.confidence), r.tracked_bpm), (double)r.flags);
+    h = tap_fnv_f64(tap_fnv_f64(h, rppg_camera_weight(&s, 0, NULL)), r.snr_db);
     wave = rppg_wave(&s, &n);
     h = tap_fnv_f32(h, wave, n);
   }

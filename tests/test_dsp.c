@@ -1967,23 +1967,9 @@ static void test_whiten_errors(void)
 
 static uint64_t hash_now;
 
-static void hash_u64(uint64_t v) /* FNV-1a, low byte first on any machine */
-{
-  int i;
-  for (i = 0; i < 8; i++, v >>= 8) hash_now = (hash_now ^ (v & 255)) * UINT64_C(0x100000001b3);
-}
-
+static void hash_u64(uint64_t v) { hash_now = tap_fnv_u64(hash_now, v); }
 static void hash_f32(const float *x, size_t n) { hash_now = tap_fnv_f32(hash_now, x, n); }
-
-static void hash_f64(const double *x, size_t n)
-{
-  uint64_t u;
-  size_t i;
-  for (i = 0; i < n; i++) {
-    memcpy(&u, x + i, sizeof u);
-    hash_u64(u);
-  }
-}
+static void hash_f64(const double *x, size_t n) { while (n--) hash_now = tap_fnv_f64(hash_now, *x++); }
 
 enum { H = 203 };
 static float hash_x[3 * H], hash_y[3 * H];

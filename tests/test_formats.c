@@ -723,13 +723,7 @@ static void test_tones(void)
 /* ---- one number for every machine --------------------------------------------------------------------------------- */
 
 static uint64_t hash;
-static void mix(uint64_t v)
-{
-  uint8_t b[8];
-  int i;
-  for (i = 0; i < 8; i++) b[i] = (uint8_t)(v >> 8 * i);
-  hash = tap_fnv(hash, b, 8);
-}
+static void mix(uint64_t v) { hash = tap_fnv_u64(hash, v); }
 
 static void mix_sums(const rppg_frame *f, const rppg_sums *s)
 {

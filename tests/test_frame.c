@@ -477,13 +477,7 @@ static void test_smoother(void)
 /* ---- one number for every machine --------------------------------------------------------------------------- */
 
 static uint64_t hash;
-static void mix(uint64_t v)
-{
-  uint8_t b[8];
-  int i;
-  for (i = 0; i < 8; i++) b[i] = (uint8_t)(v >> 8 * i); /* the same order on every machine */
-  hash = tap_fnv(hash, b, 8);
-}
+static void mix(uint64_t v) { hash = tap_fnv_u64(hash, v); }
 
 static uint64_t golden(void)
 {

@@ -1220,24 +1220,15 @@ static void test_layouts(void)
 
 /* ---- one number for all machines ------------------------------------------------------------------------------ */
 
-static uint64_t mix(uint64_t h, double x)
-{
-  uint64_t u;
-  int i;
-  memcpy(&u, &x, sizeof u);
-  for (i = 0; i < 8; i++, u >>= 8) h = (h ^ (u & 255)) * UINT64_C(0x100000001b3);
-  return h;
-}
-
 static uint64_t mix_result(uint64_t h, rppg_session *s)
 {
   const rppg_result r = estimate(s);
   const float *p;
   size_t n;
   double bin_hz;
-  h = mix(mix(mix(h, r.hr_bpm), r.confidence), r.snr_db);
-  h = mix(mix(mix(mix(h, r.tracked_bpm), r.t_s), r.window_s), r.fps);
-  h = mix(mix(h, (double)r.flags), (double)r.source);
+  h = tap_fnv_f64(tap_fnv_f64(tap_fnv_f64(h, r.hr_bpm), r.confidence), r.snr_db);
+  h = tap_fnv_f64(tap_fnv_f64(tap_fnv_f64(tap_fnv_f64(h, r.tracked_bpm), r.t_s), r.window_s), r.fps);
+  h = tap_fnv_f64(tap_fnv_f64(h, (double)r.flags), (double)r.source);
   p = rppg_wave(s, &n);
   if (p) h = tap_fnv_f32(h, p, n);
   p = rppg_spectrum(s, &n, &bin_hz);

@@ -890,15 +890,6 @@ static void test_respiration_arguments(void)
 
 /* ---- one number for all machines --------------------------------------------------------------------------- */
 
-static uint64_t mix(uint64_t h, double x)
-{
-  uint64_t u;
-  int i;
-  memcpy(&u, &x, sizeof u);
-  for (i = 0; i < 8; i++, u >>= 8) h = (h ^ (u & 255)) * UINT64_C(0x100000001b3);
-  return h;
-}
-
 static uint64_t golden_hash(void)
 {
   static const double fps[] = { 12.5, 30, 60 };
@@ -917,22 +908,22 @@ static uint64_t golden_hash(void)
     n = draw(p, wave, truth, &beats);
     h = tap_fnv_f32(h, wave, n);
     found = find(wave, n, fps[i]);
-    for (k = 0; k < found; k++) h = mix(mix(h, times[k]), (double)quality[k]);
+    for (k = 0; k < found; k++) h = tap_fnv_f64(tap_fnv_f64(h, times[k]), (double)quality[k]);
     rppg_beat_marks(times, quality, found, mark);
     h = tap_fnv(h, mark, found);
     r = hrv(times, mark, found, fps[i]);
-    for (k = 0; k < RPPG_HRV_FIELDS; k++) h = mix(mix(h, r.value[k]), r.confidence[k]);
-    h = mix(mix(mix(h, r.clean_s), r.clean_share), (double)r.valid);
+    for (k = 0; k < RPPG_HRV_FIELDS; k++) h = tap_fnv_f64(tap_fnv_f64(h, r.value[k]), r.confidence[k]);
+    h = tap_fnv_f64(tap_fnv_f64(tap_fnv_f64(h, r.clean_s), r.clean_share), (double)r.valid);
     b = respire(wave, n, fps[i]);
-    h = mix(mix(h, b.rate), b.confidence);
-    for (k = 0; k < 3; k++) h = mix(mix(h, b.part_rate[k]), b.part_quality[k]);
+    h = tap_fnv_f64(tap_fnv_f64(h, b.rate), b.confidence);
+    for (k = 0; k < 3; k++) h = tap_fnv_f64(tap_fnv_f64(h, b.part_rate[k]), b.part_quality[k]);
     if (i == 1) feed(&log, wave, n, 300, 40, 30);
   }
   found = rppg_beat_log_read(&log, times, quality, BEATS);
-  for (k = 0; k < found; k++) h = mix(mix(h, times[k]), (double)quality[k]);
+  for (k = 0; k < found; k++) h = tap_fnv_f64(tap_fnv_f64(h, times[k]), (double)quality[k]);
   n = beats_of(vitals_cases[4].rr, (size_t)vitals_cases[4].n);
   r = hrv(times, NULL, n, 30);
-  for (k = 0; k < RPPG_HRV_FIELDS; k++) h = mix(mix(h, r.value[k]), r.confidence[k]);
+  for (k = 0; k < RPPG_HRV_FIELDS; k++) h = tap_fnv_f64(tap_fnv_f64(h, r.value[k]), r.confidence[k]);
   return h;
 }
 

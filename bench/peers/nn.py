@@ -3,6 +3,9 @@
     cc -O2 -shared -fPIC -I. bench/peers/nn.c -lm -o build/peer_nn.so
     python bench/peers/nn.py [ROUNDS]        pip install numpy onnx onnxruntime ncnn: those there are compared
 
+ncnn takes the widest instructions of the machine. For AVX2 against AVX2, build its source archive (pypi.org/project/ncnn) by
+cmake -DNCNN_PYTHON=ON -DNCNN_VULKAN=OFF -DNCNN_AVX512=OFF and put python/ncnn/ncnn*.so in the installed one's place.
+
 Prints the least and the median time of a run, and the largest difference of the outputs over their range.
 """
 import ctypes

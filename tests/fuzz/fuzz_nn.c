@@ -118,6 +118,7 @@ static void check_refusal(rppg_status status, const rppg_nn_model *m, const rppg
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
   rppg_nn_model m;
+  rppg_nn_about about;
   rppg_nn_error e;
   void *blob_owner, *mem_owner;
   uint32_t options = 0;
@@ -129,6 +130,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
   blob = block(size, options & 15, &blob_owner);
   if (size) memcpy(blob, data, size);
   need = rppg_nn_mem_size(blob, size);
+  memset(&about, 0xa5, sizeof about);
+  if (rppg_nn_read_about(blob, size, &about) == RPPG_OK) MUST(need && about.mem_size == need && about.x.n && about.y.n);
+  else MUST(about.mem_size == 0 && about.x.n == 0);
   if (need <= MOST_BYTES) {
     unsigned char *mem = block(need, options >> 8 & 15, &mem_owner);
     memset(mem, 0xa5, need);
@@ -143,6 +147,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (status != RPPG_OK) check_refusal(status, &m, &e);
     else {
       MUST(need && m.n_inputs && m.n_outputs && m.macs >= 0);
+      MUST(about.mem_size == need && memcmp(&about.spec, &m.spec, sizeof m.spec) == 0);
       for (i = 0; i < m.n_layers; i++) MUST(strcmp(rppg_nn_op_name(m.layers[i].op), "?"));
       for (i = 0; i < m.n_inputs; i++) MUST(rppg_nn_input(&m, i)->n);
       for (i = 0; i < m.n_outputs; i++) MUST(rppg_nn_output(&m, i)->n);

@@ -195,6 +195,44 @@ def tokens(g):
     g.output(g.softmax(a))
 
 
+def integers(*shape):
+    return rng.integers(-127, 128, shape)
+
+
+def as8(y, scale, zero):
+    """The op that makes y works on 8 bits."""
+    y.type, y.scale, y.zero = "u7", float(np.float32(scale)), zero
+    return y
+
+
+@model
+def eight(g):
+    """Every op of 8 bits."""
+    x = g.quant(g.input((2, 6, 7, 3)), 1 / 60, 61)
+    a = g.conv_s8(x, integers(18, 3, 1, 3, 3), 0.01 + 0.01 * rng.random(18), normal(18), pad=(0, 1, 1), act="relu", scale=0.1)
+    a = as8(g.pool(a, "max", (1, 2, 2), (1, 2, 2)), 0.1, 0)
+    b = g.conv_s8(a, integers(18, 18, 2, 1, 3), 0.01 + 0.01 * rng.random(18), None, pad=(1, 0, 1), out=a.shape[:3], residual=a,
+                  scale=0.3, zero=50)
+    b = g.lookup(b, np.tanh, 1 / 63, 63)
+    c = as8(g.binary("add", a, b), 0.12, 20)
+    d = as8(g.pool(c, "avg", (1, 3, 3), 1, (0, 1, 1), count_padding=False), 0.1, 25)
+    e = g.conv_s8(c, integers(6, 3, 1, 1, 1), 0.01 + 0.01 * rng.random(6), normal(6), groups=6, scale=0.1, zero=25)
+    f = as8(g.concat([d, e], 3), 0.1, 25)
+    f = as8(g.reshape(f, (1, 1, 1, f.size)), 0.1, 25)
+    g.output(g.conv_s8(f, integers(5, f.size, 1, 1, 1), 0.001 + 0.001 * rng.random(5), normal(5)))
+    g.output(g.dequant(d))
+
+
+@model
+def direct(g):
+    """Convolutions that Winograd's way could do and that refuse it."""
+    g.direct = True
+    x = g.input((4, 5, 6, 16))
+    y = g.conv(x, normal(16, 16, 3, 3, 3), normal(16), pad=1, act="relu")
+    z = g.conv(y, normal(16, 16, 3, 3), None, pad=(0, 1, 1))
+    g.output(g.binary("add", g.conv(z, normal(16, 16, 5), normal(16), pad=(0, 0, 2)), x))
+
+
 @model
 def annotated(g):
     """Chunks: specification, rates of the classes, camera, note, names."""
@@ -206,6 +244,24 @@ def annotated(g):
     g.classes, g.camera, g.note = 40 + 2.5 * np.arange(7), "none", "a seed of the fuzzer"
     for i, layer in enumerate(g.layers):
         layer.name = f"layer {i}"
+
+
+@model
+def adapted(g):
+    """An adapter of every part: matrices, gains, a head for classes."""
+    x = g.input((1, 6, 12, 1))
+    g.output(g.dense(g.reduce(g.reshape(x, (1, 6, 3, 4)), "mean", (1, 2)), normal(7, 4), normal(7)))
+    g.spec = {"task": 1, "source": 1, "frames": 12, "hop": 3, "fps": 30.0, "channels": 6, "norm": 2, "bpm_first": 40.0, "bpm_step": 2.5}
+    g.adapter = blob.Adapter(normal(2, 3, 3), normal(6), normal(6), normal(2, 5), normal(2), normal(2, 5))
+
+
+@model
+def filtered(g):
+    """An adapter with a filter for a wave."""
+    x = g.input((8, 4, 4, 3))
+    g.output(g.dense(g.reduce(x, "mean", (1, 2)), normal(1, 3)))
+    g.spec = {"task": 2, "source": 2, "frames": 8, "hop": 8, "fps": 30.0, "channels": 3, "w": 4, "h": 4, "norm": 1}
+    g.adapter = blob.Adapter(normal(1, 3, 3), normal(3), normal(3), filter=normal(7))
 
 
 def main(folder):

@@ -4,7 +4,7 @@
             a matrix for each ROI, gains and offsets, a head of 3 channels
   clip      pulse wave from 60 patches of 8 x 8 at 30 Hz: mean green less mean red; one matrix, gains and
             offsets, a filter of 5 taps
-  grey      as signals, of six signals: one camera channel; gains and offsets alone
+  grey      six signals, of a camera with one channel, to their means; gains and offsets alone
 
 Pixels and colours are formulas, here and in the test.
 """
@@ -33,16 +33,17 @@ def double(x):
 def waves():
     t = np.arange(64) / 15
     window, phase = np.hanning(66)[1:-1], 2 * np.pi * t * BPM[:, None] / 60
-    return (np.concatenate([np.cos(phase), np.sin(phase)]) * window).astype(np.float16).astype(np.float32)  # as the blob has them
+    exact = np.concatenate([np.cos(phase), np.sin(phase)]) * window
+    return exact.astype(np.float16).astype(np.float32)  # as the blob has them
 
 
-def spectrum(signals, row):
+def spectrum():
     g = blob.Graph()
-    x = g.input((1, signals, 64, 1))
-    green = g.reshape(g.slice(x, (0, row, 0, 0), (1, 1, 64, 1)), (1, 1, 1, 64))
+    x = g.input((1, 18, 64, 1))
+    green = g.reshape(g.slice(x, (0, 16, 0, 0), (1, 1, 64, 1)), (1, 1, 1, 64))
     mean = g.binary("sub", green, g.reduce(green, "mean", (3,)))
     g.output(g.dense(g.act(g.dense(mean, waves()), "square"), np.concatenate([np.eye(43), np.eye(43)], axis=1) * 0.0625))
-    g.spec = dict(task=1, source=1, frames=64, hop=10, fps=15.0, layout=0, channels=signals, norm=2, bpm_first=40.0, bpm_step=2.0)
+    g.spec = dict(task=1, source=1, frames=64, hop=10, fps=15.0, layout=0, channels=18, norm=2, bpm_first=40.0, bpm_step=2.0)
     return g
 
 
@@ -71,9 +72,9 @@ def head(z, a):
 
 
 def signals():
-    g = spectrum(18, 16)
-    g.adapter = a = blob.Adapter(np.eye(3, dtype=np.float32) + normal(6, 3, 3, scale=0.1), 1 + normal(18, scale=0.1), normal(18, scale=0.1),
-                                 normal(3, 5), normal(3), normal(3, 5))
+    g = spectrum()
+    g.adapter = a = blob.Adapter(np.eye(3, dtype=np.float32) + normal(6, 3, 3, scale=0.1), 1 + normal(18, scale=0.1),
+                                 normal(18, scale=0.1), normal(3, 5), normal(3), normal(3, 5))
     rgb = double(colours()).reshape(64, 6, 3)
     mixed = torch.einsum("rcj,trj->rct", double(a.mix), rgb).reshape(18, 64)
     x = double(a.gain)[:, None] * ranged(mixed) + double(a.offset)[:, None]
@@ -98,7 +99,10 @@ def clip():
 
 
 def grey():
-    g = spectrum(6, 5)
+    g = blob.Graph()
+    x = g.input((1, 6, 64, 1))
+    g.output(g.reshape(g.reduce(x, "mean", (2,)), (1, 1, 1, 6)))
+    g.spec = dict(task=1, source=1, frames=64, hop=10, fps=15.0, layout=0, channels=6, norm=2, bpm_first=60.0, bpm_step=10.0)
     g.adapter = a = blob.Adapter(gain=1 + normal(6, scale=0.1), offset=normal(6, scale=0.1))
     x = ranged(double(colours()).reshape(64, 6, 3)[:, :, 1].T)
     return g.pack("f16"), double(a.gain)[:, None] * x + double(a.offset)[:, None]
@@ -118,8 +122,8 @@ def show_model(name, data, *results):
         show("float", f"gold_{name}_{what}", np.ravel(values), lambda v: f"{str(np.float32(v))}f")
 
 
-print(f"/* Made by tests/golden/{pathlib.Path(__file__).name}; NumPy {np.__version__}, PyTorch {torch.__version__.split('+')[0]}; seed {SEED}. "
-      "Do not edit. */")
+print(f"/* Made by tests/golden/{pathlib.Path(__file__).name}; NumPy {np.__version__}, PyTorch {torch.__version__.split('+')[0]}; "
+      f"seed {SEED}. Do not edit. */")
 data, x, share = signals()
 show_model("signals", data, ("in", x), ("share", share))
 data, x, wave, filtered = clip()

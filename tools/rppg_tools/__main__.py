@@ -2,11 +2,11 @@
 import argparse
 import sys
 
-from . import calibrate, cards, convert, core, distill, evaluate, inspect, own, pack, parity, quantize, scene, tables, train
+from . import adapt, calibrate, cards, convert, core, distill, evaluate, inspect, lq, own, pack, parity, quantize, rface, scene, tables, train
 
 COMMANDS = (evaluate, calibrate, pack, convert, inspect, parity,  # in the order that --help lists them
             scene, own,
-            train, tables, distill,
+            train, tables, distill, lq, rface, adapt,
             quantize, cards)
 
 

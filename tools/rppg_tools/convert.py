@@ -132,6 +132,8 @@ def run(args):
         network = network.load_onnx(str(path)).eval()
     else:
         network = arch.load(network, tensors_of(path))
+    if hasattr(network, "load_beside"):
+        network.load_beside(path.parent)
     task = args.task if args.task in ("slope", "wave") else None
     graph = arch.graph(network, args.frames, args.size, args.fps, task)
     args.frames = None  # arch.graph has said it, with the frames of differences

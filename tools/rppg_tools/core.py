@@ -9,7 +9,7 @@ import subprocess
 
 import numpy as np
 
-METHODS = {"pos": 0, "chrom": 1, "green": 2, "contact": 3}
+METHODS = {"pos": 0, "chrom": 1, "green": 2, "contact": 3, "pbv": 4, "consensus": 12}  # rppg_method
 FORMATS = ("grey", "420", "422", "444", "rgb")  # of frames, in shim.c's order
 HERE = pathlib.Path(__file__).resolve().parent
 RESULTS = ("t_s", "hr_bpm", "tracked_bpm", "confidence", "snr_db", "window_s", "fps", "flags", "raw_bpm",
@@ -66,7 +66,8 @@ def library():
         for name, result, arguments in (
                 ("results", ctypes.c_int, []), ("evidence", ctypes.c_int, []),
                 ("version", ctypes.c_char_p, []), ("flag_text", ctypes.c_char_p, [ctypes.c_uint]),
-                ("open", p, [ctypes.c_int, ctypes.c_int, d, d, d, d, ctypes.c_char_p, size]), ("close", None, [p]),
+                ("open", p, [ctypes.c_int, ctypes.c_int, d, d, d, d, ctypes.c_char_p, size, ctypes.c_int]),
+                ("learnt", ctypes.c_uint, [p]), ("close", None, [p]),
                 ("push", ctypes.c_int, [p, p, p, size]), ("fragment", ctypes.c_int, [p, size, p]),
                 ("push_frame", ctypes.c_int, [p, *[ctypes.c_int] * 4, p, p, ctypes.c_int64, p]),
                 ("estimate", ctypes.c_int, [p, p]),
@@ -81,12 +82,12 @@ def library():
 
 class Session:
     """rppg_session over mean colours, or over frames with rois None: the six of RPPG_LAYOUT_FACE6. Zeros select the
-    header's defaults; model: a blob of a model of colour signals."""
+    header's defaults; model: a blob of a model of colour signals; adapt: it learns from the FFT's sure windows."""
 
-    def __init__(self, method="pos", rois=1, rate_hz=0.0, window_s=0.0, bpm=(0.0, 0.0), model=None):
+    def __init__(self, method="pos", rois=1, rate_hz=0.0, window_s=0.0, bpm=(0.0, 0.0), model=None, adapt=False):
         self.lib, self.rois, self.model = library(), 6 if rois is None else rois, model  # the blob is read where it is
         self.handle = self.lib.shim_open(METHODS[method], -1 if rois is None else rois, rate_hz, window_s, *bpm, model,
-                                         len(model or b""))
+                                         len(model or b""), adapt)
         if not self.handle:
             raise ToolError(f"rppg_init refuses {method}, {rois} regions, {rate_hz} Hz, {window_s} s, {bpm} bpm"
                             + (" with this model" if model else ""))
@@ -117,6 +118,10 @@ class Session:
         """The fields of rppg_result and, behind them, the evidence; None while the window is short."""
         status = self.lib.shim_estimate(self.handle, self.row.ctypes.data)
         return self.row.copy() if status == 0 else None
+
+    def learnt(self):
+        """Steps of the model's adapter so far."""
+        return self.lib.shim_learnt(self.handle)
 
     def wave(self):
         out = np.zeros(1 << 16, np.float32)

@@ -138,7 +138,7 @@ def macaque(folder):
         files = sorted(path.glob(f"{name}*.bin"))
         rgb = np.stack([np.fromfile(f, "<f4").reshape(-1, 3) for f in files], axis=1)
         yield Recording("macaque", name, split, np.arange(len(rgb)) / fps, rgb, mean_segment(bpm, length_s),
-                        ("green",) if name.endswith("IR") else ("pos", "chrom", "green"), 5.0, MACAQUE_BPM)
+                        ("green",) if name.endswith("IR") else ("pos", "pbv", "chrom", "green"), 5.0, MACAQUE_BPM)
 
 
 # ---- nuisance-faces -------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
-"""DILATE, a loss between waves that tells their shape from their place in time (Le Guen and Thome 2019, arXiv:1909.09020):
+"""DILATE, a loss between waves that tells their shape from their place in time (Le Guen and Thome 2019,
+arXiv:1909.09020):
 
     alpha * DTW_gamma + (1 - alpha) * <A, Omega>
 
-DTW_gamma is soft-DTW (Cuturi and Blondel 2017, arXiv:1703.01541) of the squared differences, A its gradient: how much each
-pair of moments is aligned; Omega the squared lag of a pair, in lengths of the wave. The second term's gradient is a product
-with soft-DTW's Hessian (Mensch and Blondel 2018, arXiv:1802.03676).
+DTW_gamma is soft-DTW (Cuturi and Blondel 2017, arXiv:1703.01541) of the squared differences, A its gradient: how much
+each pair of moments is aligned; Omega the squared lag of a pair, in lengths of the wave. The second term's gradient is
+a product with soft-DTW's Hessian (Mensch and Blondel 2018, arXiv:1802.03676).
 
-Cells of one anti-diagonal do not depend on each other: every recursion here goes over diagonals and does a whole one, of all
-pairs of a batch, at once. Cell (i, j) lies in row i + j at place i; rows are [N][n]."""
+Cells of one anti-diagonal do not depend on each other: every recursion here goes over diagonals and does a whole one,
+of all pairs of a batch, at once. Cell (i, j) lies in row i + j at place i; rows are [N][n]."""
 import torch
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
@@ -36,8 +37,8 @@ def before(last, second):
 
 
 def soft_dtw(rows, gamma):
-    """r[i, j] = cost[i, j] + min_gamma of the three cells before. The last cell's r [N], and by which shares each cell took
-    from those before it, a list of [3][N][n]."""
+    """r[i, j] = cost[i, j] + min_gamma of the three cells before. The last cell's r [N], and by which shares each cell
+    took from those before it, a list of [3][N][n]."""
     last = F.pad(torch.full_like(rows[0], FAR), (1, 0), value=FAR)
     second, shares = F.pad(torch.full_like(rows[0], FAR), (1, 0)), []
     for row in rows:
@@ -63,8 +64,8 @@ def tangent(rows, shares, gamma):
 
 
 def backwards(shares, last, besides=None):
-    """From the last cell, which has `last`, to the first: what a cell has goes to the three before it by its shares, and
-    besides[k] [3][N][n] too. [rows][N][n]"""
+    """From the last cell, which has `last`, to the first: what a cell has goes to the three before it by its shares,
+    and besides[k] [3][N][n] too. [rows][N][n]"""
     row = torch.zeros_like(shares[-1][0])
     row[:, -1] = last
     rows, near, far = [], None, None

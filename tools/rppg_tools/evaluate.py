@@ -16,6 +16,11 @@ Row = collections.namedtuple("Row", "data_set recording split method window_s st
                              defaults=(np.nan,) * 5)
 
 
+def one_channel(spec):
+    """Whether a model's signals are one of each region: six are those of six regions, not the colours of two."""
+    return spec["channels"] < 9
+
+
 class Model:
     """A blob of a model of colour signals; of several regions where it wants them."""
 
@@ -24,7 +29,7 @@ class Model:
         spec = blob.read(packed).spec
         if spec.get("source") != SOURCES["signals"]:
             raise core.ToolError("not a model of colour signals: it cannot be shown recordings of colours")
-        self.blob, self.regions = packed, spec["channels"] // 3
+        self.blob, self.regions = packed, spec["channels"] if one_channel(spec) else spec["channels"] // 3
 
     def view(self, rgb):
         """Colours [n][regions][3] of a recording, in as many regions as the model wants: they are taken in turn."""

@@ -5,6 +5,7 @@ import numpy as np
 
 from . import core
 
+ISAS = ("base", "avx2", "avx512")  # rppg_isa; base: SSE2, NEON or scalar
 _library = None
 
 

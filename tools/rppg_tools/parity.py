@@ -9,7 +9,8 @@ from . import convert, core, evaluate, nn
 
 # Options and frames of a clip where the network's own defaults would take minutes in PyTorch's double.
 SMALL = {"PhysFormer": ({}, 16), "PhysNet": ({}, 32), "PhysMamba": ({}, 32), "iBVPNet": ({"frames": 32}, None),
-         "FactorizePhys": ({}, 32), "rFaceNet": ({}, 32), "LQ-rPPG": ({}, 32)}
+         "FactorizePhys": ({}, 32), "rFaceNet": ({}, 32), "LQ-rPPG": ({}, 32),
+         "RhythmMamba": ({}, 32)}
 SEED = 2
 
 
@@ -37,7 +38,8 @@ def least_seconds(model, seconds=1.0):
     return least
 
 
-def table(names=None):
+def table(names=None, isa=None):
+    """isa: a number of nn.ISAS; None: the best one."""
     import torch
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # iBVPNet's instance norm is told its channels though it has no weights
@@ -49,7 +51,7 @@ def table(names=None):
         network = random_network(arch, name, options)
         graph = arch.graph(network, frames=frames)
         data = graph.pack()
-        model = nn.Model(data)
+        model = nn.Model(data, isa)
         error = convert.parity(network, graph, model)
         shapes = ", ".join(" x ".join(str(d) for d in shape) for shape in model.inputs)
         yield (f"| {name} | {arch.parameters(network):,} | {shapes} | {model.macs / 1e6:.1f} | "
@@ -61,13 +63,17 @@ def add_command(commands):
     p = commands.add_parser("parity", help="the networks in C beside PyTorch", description=__doc__ + """ Weights are
                             random, seeded; differences are shares of the output's range, against PyTorch in double.""")
     p.add_argument("--arch", action="append", metavar="NAME", help="this network alone; repeatable")
+    p.add_argument("--isa", choices=nn.ISAS, help="the instruction set (the best that this machine has)")
     p.add_argument("--readme", type=pathlib.Path, help="put the table into this file, between its marks")
     p.set_defaults(run=run)
 
 
 def run(args):
+    isa = nn.ISAS.index(args.isa) if args.isa else None
+    if isa is not None and nn.library().nn_isa(isa) != isa:
+        raise core.ToolError(f"--isa {args.isa}: not on this machine")
     lines = []
-    for line in table(args.arch):
+    for line in table(args.arch, isa):
         print(line, flush=True)
         lines.append(line)
     if args.readme:

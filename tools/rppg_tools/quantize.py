@@ -375,7 +375,7 @@ def add_command(commands):
     p.add_argument("--tune", type=int, default=0, metavar="EPOCHS", help="fine-tune the weights while they are rounded: outputs "
                    "follow those of the model as it was, on the calibration inputs")
     p.add_argument("--steps", type=int, default=100, help="of an epoch of --tune (100)")
-    p.add_argument("--rates", default="1e-5,3e-4", metavar="LOW,HIGH", help="of its 1cycle (1e-5,3e-4)")
+    p.add_argument("--rates", default="1e-6,5e-5", metavar="LOW,HIGH", help="of its 1cycle (1e-6,5e-5)")
     p.add_argument("--seed", type=int, default=1)
     p.add_argument("--folder", type=pathlib.Path, help="of the fine-tuning, so that it can be gone on with")
     p.add_argument("--arch", help="of a checkpoint")

@@ -15,7 +15,7 @@ SHIM int shim_evidence(void);
 SHIM const char *shim_version(void);
 SHIM const char *shim_flag_text(unsigned flag);
 SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, double bpm_min, double bpm_max,
-                     const void *model, size_t model_size);
+                     const void *model, size_t model_size, int adapt);
 SHIM void shim_close(void *p);
 SHIM int shim_push(void *p, const float *rgb, const int64_t *t_us, size_t n);
 SHIM int shim_estimate(void *p, double *out);
@@ -23,6 +23,7 @@ SHIM int shim_push_frame(void *p, int format, int full, int w, int h, const uint
                          int64_t t_us, float *out);
 SHIM int shim_fragment(void *p, size_t frames, float *out);
 SHIM size_t shim_wave(void *p, float *out, size_t cap);
+SHIM unsigned shim_learnt(void *p);
 SHIM size_t shim_spectrum(void *p, float *out, size_t cap, double *bin_hz);
 
 typedef struct shim { rppg_session s; void *mem; rppg_part parts[RPPG_MAX_ROIS]; } shim;
@@ -54,7 +55,7 @@ static rppg_config config(const rppg_part *parts, int method, int rois, double r
 
 /* NULL for a config that the header refuses, or without memory. model may be NULL; it must stay where it is. */
 SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, double bpm_min, double bpm_max,
-                     const void *model, size_t model_size)
+                     const void *model, size_t model_size, int adapt)
 {
   shim *h = (shim *)calloc(1, sizeof *h);
   rppg_config c;
@@ -62,6 +63,7 @@ SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, doub
   if (!h) return NULL;
   for (i = 0; i < RPPG_MAX_ROIS; i++) h->parts[i].w = h->parts[i].h = 1.0f;
   c = config(h->parts, method, rois, rate_hz, window_s, bpm_min, bpm_max, model, model_size);
+  c.adapt = adapt;
   size = rppg_mem_size(&c);
   h->mem = size ? malloc(size) : NULL;
   if (h->mem && rppg_init(&h->s, &c, h->mem, size) == RPPG_OK) return h;
@@ -74,6 +76,9 @@ SHIM void shim_close(void *p)
   if (p) free(((shim *)p)->mem);
   free(p);
 }
+
+/* Steps that the model's adapter has learnt. */
+SHIM unsigned shim_learnt(void *p) { return (unsigned)rppg_adapter_steps(&((shim *)p)->s); }
 
 /* rgb [n][rois][3], t_us [n]; how many were refused. */
 SHIM int shim_push(void *p, const float *rgb, const int64_t *t_us, size_t n)

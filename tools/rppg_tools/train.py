@@ -16,6 +16,7 @@ LOSSES = {"SE": "squared_error", "CE": "cross_entropy", "CL": "combined", "CL+F"
 NOISE = (5e-3, 5e-2)         # bounds of the amplitude that a step's uniform noise has
 RATES = (5.8e-5, 5.8e-3)     # of the 1cycle
 VALIDATION, TEST = 2048, 4096  # fragments
+REGIONS = 6
 SEEDS = {"weights": 1, "validation": 2, "test": 3}  # of sets that are drawn once, so that every job has the same
 PARITY = 1e-4                # largest difference of C and PyTorch, as a share of the outputs' range
 
@@ -46,10 +47,20 @@ def sources(folder, split):
     return scene.Sources(folder or None, split)
 
 
+def signals(job):
+    """Six of cameras with one channel, else all colours; both kinds together have no model."""
+    from . import scene
+    grey = {scene.CAMERAS[name].grey for name in job.cameras}
+    if len(grey) > 1:
+        raise core.ToolError(f"--cameras {','.join(job.cameras)}: cameras with one channel need a model of their own")
+    return REGIONS if grey == {True} else 3 * REGIONS
+
+
 def fragments(job, split, n, rng, cameras=None):
     from . import scene
     names = cameras or job.cameras
-    return Set(*scene.fragments(rng, sources(job.data, split), [scene.CAMERAS[name] for name in names], n))
+    x, *rest = scene.fragments(rng, sources(job.data, split), [scene.CAMERAS[name] for name in names], n)
+    return Set(x[:, :, 1::3] if signals(job) == REGIONS else x, *rest)
 
 
 def fixed_set(job, split, n, cameras=None):
@@ -85,7 +96,7 @@ def network(job, bpm):
     if job.arch not in LOSSES:
         raise core.ToolError(f"no network '{job.arch}' to train: one of {', '.join(LOSSES)}")
     torch.manual_seed(job.seed)
-    model = arch.build(job.arch)
+    model = arch.build(job.arch, channels=signals(job))
     with torch.no_grad():
         if model.spec.task == "rate":
             last_norm(model).weight.fill_(float(bpm.std()))

@@ -33,6 +33,7 @@ CASES = {
     "PhysMamba": Case("PhysMamba", [(1, 3, 8, 32, 32)], 728_769),
     "LQ-rPPG": Case("LQ-rPPG", [(1, 3, 24, 32, 32)], 405_453),
     "LQ-rPPG trained": Case("LQ-rPPG", [(1, 3, 160, 32, 32)], 405_453),
+    "RhythmMamba": Case("RhythmMamba", [(1, 3, 24, 32, 32)], 4_922_125, {"depth": 3}, {}),
     "ME-rPPG": Case("ME-rPPG", [(1, 3, 3, 36, 36)], 580_333),
     "FacePhys": Case("FacePhys", [(1, 3, 3, 36, 36)], 720_913),
     "rFaceNet": Case("rFaceNet", [(1, 3, 8, 32, 32)], 616_195),

@@ -77,26 +77,33 @@ def onnx_state(state):
             for part in state for k, t in enumerate(part)]
 
 
-def test_merppg_equals_its_onnx_file():
-    """100 frames, each fed with the state the frame before left, in float32 as the runtime has it."""
+def onnx_frames(path, frames, dt=None):
+    """What the published ME-rPPG makes of frames [n][36][36][3], each fed with the state that the frame before left, in
+    float32 as the runtime has it: values [n], and the last state. dt: seconds before each frame; 1/30."""
     onnxruntime = pytest.importorskip("onnxruntime")
-    path = str(data("me-rppg") / "model.onnx")
-    model = arch.build("ME-rPPG").load_onnx(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options)
-    names = [i.name for i in session.get_inputs()]
-    state = model.start()
-    theirs, got, want = onnx_state(state), [], []
+    session = onnxruntime.InferenceSession(str(path), options)
+    names, state = [i.name for i in session.get_inputs()], onnx_state(arch.build("ME-rPPG").start())
+    values = []
+    for k, frame in enumerate(frames):
+        step = np.array(1 / 30 if dt is None else dt[k], np.float32)
+        value, *state = session.run(None, dict(zip(names, [frame[None, None], *state, step])))
+        values.append(value.item())
+    return np.array(values), state
+
+
+def test_merppg_equals_its_onnx_file():
+    path = data("me-rppg") / "model.onnx"
+    model = arch.build("ME-rPPG").load_onnx(str(path))
+    state, got = model.start(), []
     frames = np.random.default_rng(3).random((100, 36, 36, 3)) * 0.2 + 0.4
     frames += 0.05 * np.sin(np.arange(100) / 5)[:, None, None, None]
-    for k, frame in enumerate(frames.astype(np.float32)):
-        dt = 1 / 30 if k < 50 else 1 / 20
-        answer = session.run(None, dict(zip(names, [frame[None, None], *theirs, np.array(dt, np.float32)])))
-        want.append(answer[0].item())
-        theirs = answer[1:]
+    frames, dt = frames.astype(np.float32), np.repeat([1 / 30, 1 / 20], 50)
+    want, theirs = onnx_frames(path, frames, dt)
+    for frame, step in zip(frames, dt):
         with torch.no_grad():
-            value, state = model.step(torch.from_numpy(frame).movedim(-1, 0)[None], state, dt)
+            value, state = model.step(torch.from_numpy(frame).movedim(-1, 0)[None], state, step)
         got.append(value.item())
     # The running variance begins near zero and magnifies rounding: both runs are up to 2.5e-3 off our own in double at
     # the start, and 1e-4 after 20 frames.
@@ -142,7 +149,7 @@ def test_training_only_parts_may_be_left_out():
 # ---- training ---------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["CL+F", "spectral", "TS-CAN", "EfficientPhys", "PhysNet", "FactorizePhys FSAM", "PhysMamba",
-                                  "LQ-rPPG", "student", "rFaceNet"])
+                                  "LQ-rPPG", "RhythmMamba", "student", "rFaceNet"])
 def test_every_parameter_learns(name):
     case = CASES[name]
     torch.manual_seed(1)

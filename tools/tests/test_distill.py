@@ -93,26 +93,27 @@ def test_lesson_teaches_the_student_alone(clips):
 
 def test_smoke_the_loss_falls(clips, tmp_path):
     _, student = distill.networks(16, 1)
-    training.fit(student, clips.batch, lambda m, x, y: distill.wave_loss(m(x), y), epochs=5, steps=8, rates=(1e-4, 3e-3),
+    training.fit(student, clips.batch, distill.plain, epochs=5, steps=8, rates=(1e-4, 3e-3),
                  validate=lambda m: {"nothing": 0.0}, folder=tmp_path, seed=1, clip=1.0)
     losses = np.loadtxt(tmp_path / "log.csv", delimiter=",", skiprows=1)[:, 2]
     assert losses[-1] < 0.8 * losses[0]
 
 
 def test_command_end_to_end(tmp_path, capsys):
-    """A few steps: table, blob, card and ONNX files; the second call goes on from the first's files and says the same."""
+    """One step: table, blob, card and ONNX files; a second call goes on from the first's files and says the same."""
     onnxruntime = pytest.importorskip("onnxruntime")
     readme = tmp_path / "README.md"
     readme.write_text("a\n<!-- rppg_tools distill: begin -->\n<!-- rppg_tools distill: end -->\nb\n")
-    command = ["distill", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "models"), "--clips", "8", "--held", "1",
-               "--tests", "2", "--frames", "16", "--epochs", "1", "--steps", "1", "--width", "16", "--readme", str(readme)]
+    command = ["distill", "--work", str(tmp_path / "work"), "--out", str(tmp_path / "models"), "--clips", "8",
+               "--held", "1", "--tests", "2", "--frames", "16", "--epochs", "1", "--steps", "1", "--width", "16",
+               "--readme", str(readme)]
     assert __main__.main(command) == 0
     said = capsys.readouterr().out
     assert "| student, distilled | 103,876 |" in readme.read_text() and "n = 2 clips" in readme.read_text()
     card = cards.read(tmp_path / "models")["student"]
     assert card["n"] == {"train": 8, "validation": 1, "test": 2} and "--steps 1" in card["command"]
     blob = (tmp_path / "models" / "student.rppg").read_bytes()
-    x = noise(2, 3, distill.SPAN, 36, 36)
+    x = noise(2, 3, distill.RUN, 36, 36)
     want = [nn.Model(blob)(clip.permute(1, 2, 3, 0).numpy()).ravel() for clip in x]
     session = onnxruntime.InferenceSession(str(tmp_path / "work" / "student.onnx"))
     got = session.run(None, {"input0": x.numpy()})[0]
@@ -120,7 +121,8 @@ def test_command_end_to_end(tmp_path, capsys):
     for name in ("teacher", "alone"):
         assert (tmp_path / "work" / f"{name}.onnx").exists()
     assert __main__.main(command) == 0
-    figures = [[line.split("|")[6:] for line in text.splitlines() if line.startswith("| ")] for text in (said, capsys.readouterr().out)]
+    again = capsys.readouterr().out
+    figures = [[line.split("|")[5:] for line in text.splitlines() if line.startswith("| ")] for text in (said, again)]
     assert figures[0] == figures[1]
 
 
@@ -134,7 +136,19 @@ def test_bad_options(option, text, tmp_path, capsys):
 def test_another_training_is_not_gone_on_with(tmp_path):
     clips = distill.Clips(tmp_path, None, "train", 4, 16, 1)
     _, student = distill.networks(16, 1)
-    one = dict(epochs=1, steps=1, rates=(1e-4, 1e-3), validate=lambda m: {"nothing": 0.0}, folder=tmp_path / "a", seed=1)
-    training.fit(student, clips.batch, lambda m, x, y: distill.wave_loss(m(x), y), **one, settings={"width": 16})
+    one = dict(epochs=1, steps=1, rates=(1e-4, 1e-3), validate=lambda m: {"nothing": 0.0}, folder=tmp_path / "a",
+               seed=1)
+    training.fit(student, clips.batch, distill.plain, **one, settings={"width": 16})
     with pytest.raises(core.ToolError, match="width"):
-        training.fit(student, clips.batch, lambda m, x, y: distill.wave_loss(m(x), y), **one, settings={"width": 32})
+        training.fit(student, clips.batch, distill.plain, **one, settings={"width": 32})
+
+
+def test_runs_are_joined_as_in_a_session():
+    """A model that gives each frame's place in the clip: joined, every frame has its own."""
+    class Clip:
+        x = np.tile(np.arange(distill.SPAN, dtype=np.float32)[:, None], (1, 2))[None]
+
+    def model(x):
+        return np.round(x[:, 0] * (len(x) - 1) / np.ptp(x))
+
+    assert np.array_equal(distill.in_c(model, Clip)[0], np.arange(distill.SPAN))

@@ -209,3 +209,27 @@ def test_models_that_cannot_be_shown_recordings(own, model, tmp_path, capsys):
         assert main(["evaluate", str(own), "--model", str(tmp_path / f"{name}.rppg")]) == 1
         assert words in capsys.readouterr().err
     assert main(["evaluate", "--model", str(model)]) == 1 and "--simulated" in capsys.readouterr().err
+
+
+def test_weights_of_a_model_are_those_that_made_the_windows(model, tmp_path, monkeypatch, capsys):
+    """Windows drawn with known chances; the fit finds these, and the command writes them, and nothing else."""
+    rng, truth, rows = np.random.default_rng(6), {"agree": (0.8, 1.2, 0.5), "model": (-0.3, 1.5, -0.5), "fft": (1.0, -0.6, 0.2)}, []
+    for methods in calibrate.KINDS:
+        for k in range(12000):
+            c, share = rng.uniform(0.02, 0.98, 2)
+            chance = {who: 1 / (1 + np.exp(-(a * np.log(c / (1 - c)) + b * np.log(share / (1 - share)) + d))) for who, (a, b, d) in truth.items()}
+            agree, u = k % 2 == 0, rng.random(2)
+            fft = 60.0 if u[0] < chance["agree" if agree else "fft"] else 80.0
+            said = fft if agree else 60.5 if fft == 80.0 and u[1] < chance["model"] / (1 - chance["fft"]) else 100.0
+            rows.append(row(fft, 60, c, method=methods[0], fft=fft, fft_confidence=c, model=said, sharp=share))
+    for kind in calibrate.fit_model(rows):
+        assert kind[0] == pytest.approx(truth["agree"], abs=0.1) and kind[2] == pytest.approx(truth["fft"], abs=0.1)
+        assert kind[1][1] > 0.3, "the sharper, the likelier"
+    header = tmp_path / "rppg.h"
+    old = (core.header_folder() / "rppg.h").read_text(encoding="utf-8")
+    header.write_text(old, encoding="utf-8")
+    monkeypatch.setattr(calibrate, "model_rows", lambda folder, models: rows)
+    assert main(["calibrate", str(tmp_path), "--model", str(model), "--header", str(header)]) == 0
+    table, new = capsys.readouterr().out, header.read_text(encoding="utf-8")
+    outside = re.compile(re.escape(calibrate.MODEL_BEGIN) + ".*" + re.escape(calibrate.MODEL_END), re.DOTALL)
+    assert table in new and new != old and outside.sub("", new) == outside.sub("", old)

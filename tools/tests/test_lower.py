@@ -9,7 +9,7 @@ from rppg_tools import arch, nn  # noqa: E402
 from rppg_tools.blob import Graph  # noqa: E402
 from rppg_tools.core import ToolError  # noqa: E402
 from rppg_tools.arch.seeded import noise  # noqa: E402
-from test_arch import GOLDEN, data, lqrppg_trained, onnx_state, run, seeded  # noqa: E402
+from test_arch import GOLDEN, data, lqrppg_trained, onnx_frames, run, seeded  # noqa: E402
 
 
 STREAMS = [n for n in CASES if n.startswith(("ME-", "FacePhys"))]
@@ -77,21 +77,11 @@ def test_lqrppg_wants_its_codebooks(tmp_path):
 
 def test_merppg_in_c_equals_its_onnx_file():
     """The published weights, frame by frame, by the ONNX runtime and by C; the first 20 frames as above."""
-    onnxruntime = pytest.importorskip("onnxruntime")
-    path = str(data("me-rppg") / "model.onnx")
-    streaming = nn.Model(arch.graph(arch.build("ME-rPPG").load_onnx(path)).pack())
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(path, options)
-    names, state = [i.name for i in session.get_inputs()], onnx_state(arch.build("ME-rPPG").start())
+    path = data("me-rppg") / "model.onnx"
+    streaming = nn.Model(arch.graph(arch.build("ME-rPPG").load_onnx(str(path))).pack())
     frames = (noise(100, 36, 36, 3).numpy() * 0.05 + 0.5).astype(np.float32)
-    got, want = [], []
-    for frame in frames:
-        answer = session.run(None, dict(zip(names, [frame[None, None], *state, np.array(1 / 30, np.float32)])))
-        want.append(answer[0].item())
-        state = answer[1:]
-        got.append(streaming(frame).item())
-    error = np.abs(np.subtract(got, want)) / np.ptp(want)
+    want, _ = onnx_frames(path, frames)
+    error = np.abs([streaming(frame).item() for frame in frames] - want) / np.ptp(want)
     assert error.max() < 2e-3 and error[20:].max() < 1e-4, (error.max(), error[20:].max())
 
 

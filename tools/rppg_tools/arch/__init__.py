@@ -15,6 +15,7 @@ from .physformer import PhysFormer
 from .physmamba import PhysMamba
 from .physnet import PhysNet
 from .rfacenet import RFaceNet
+from .rhythmmamba import RhythmMamba
 from .spec import graph
 from .spectral import Spectral
 from .student import Student
@@ -22,15 +23,16 @@ from .student import Student
 NETWORKS = {"SE": SE, "CE": CE, "CL": CL, "CL+F": CLF, "DeepPhys": DeepPhys, "TS-CAN": TSCAN, "MTTS-CAN": MTTSCAN,
             "EfficientPhys": EfficientPhys, "BigSmall": BigSmall, "PhysNet": PhysNet, "iBVPNet": IBVPNet,
             "FactorizePhys": FactorizePhys, "PhysFormer": PhysFormer, "PhysMamba": PhysMamba, "LQ-rPPG": LQRPPG,
-            "ME-rPPG": MERPPG, "FacePhys": FacePhys, "rFaceNet": RFaceNet, "student": Student,
+            "RhythmMamba": RhythmMamba, "ME-rPPG": MERPPG, "FacePhys": FacePhys, "rFaceNet": RFaceNet, "student": Student,
             "spectral": Spectral}
 
 
 def build(name, **options):
-    """The network of this name, with random weights."""
-    if name not in NETWORKS:
+    """The network of this name, in whatever case, with random weights."""
+    found = {known.lower(): network for known, network in NETWORKS.items()}.get(name.lower())
+    if found is None:
         raise ToolError(f"no network '{name}'; there are {', '.join(NETWORKS)}")
-    return NETWORKS[name](**options)
+    return found(**options)
 
 
 def parameters(model):

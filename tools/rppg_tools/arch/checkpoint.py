@@ -18,7 +18,8 @@ def tensors_of(source):
         try:
             source = torch.load(path, map_location="cpu", weights_only=True)
         except Exception as error:
-            raise ToolError(f"{path}: not a checkpoint of tensors that can be read safely: {error}") from error
+            # PyTorch's own text goes over lines and recommends to let the file run code
+            raise ToolError(f"{path}: not a checkpoint of tensors that can be read safely ({type(error).__name__})") from error
         if not isinstance(source, dict):
             raise ToolError(f"{path}: holds a {type(source).__name__}, not a dict of tensors")
     while True:

@@ -4,6 +4,7 @@ What CL+F must learn, it is given: the 18 signals are channels of 1-D convolutio
 to unit variance, because what is left when motion cancels is small; a rate is looked for as the length of a sine and
 cosine pair, whatever the phase, at each class and at twice its rate; and neighbouring classes are compared by 1-D convolutions, as
 CL+F's filters do. All of it is learnt; the pairs begin as windowed sines."""
+import dataclasses
 import math
 
 import torch
@@ -47,8 +48,9 @@ class Spectral(nn.Module):
     """x [N, 1, 18, 64]; out [N, CLASSES], scores whose softmax is a distribution over the rates."""
     spec = ColourNet.spec
 
-    def __init__(self):
+    def __init__(self, channels=18):
         super().__init__()
+        self.spec = dataclasses.replace(self.spec, channels=channels)
         self.mix = nn.Conv1d(self.spec.channels, WIDTH, 9, padding=4)
         self.blocks = nn.Sequential(*(Block(d) for d in DILATIONS))
         self.sources = nn.Conv1d(WIDTH, SOURCES, 1)
