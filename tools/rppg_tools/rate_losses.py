@@ -52,8 +52,8 @@ def squared_error(out, bpm):
 
 def cross_entropy(out, bpm, weights):
     """Eq. 3. The paper does not say how a batch is averaged: here by the weights, as PyTorch does, so that they decide what
-    counts for how much and not how large the loss is. (Their sum is 1: without it the first term of eq. 5 is 1/128 of
-    the size it has here, and CL+F did not leave chance in 240 steps.)"""
+    counts for how much and not how large the loss is. (Their sum is 1: a plain mean would make the first term of eq. 5 1/128 of
+    the size it has here.)"""
     return F.cross_entropy(out, label_of(bpm), weights.to(out.device))
 
 
