@@ -604,10 +604,12 @@ typedef struct rppg_config {
   int auto_cells;          /* 0: off. Cells of the grid for RPPG_FACE_AUTO, 12..1024; then one ROI
                               that is found, and rate_hz is 15 by default */
   double auto_step_s;      /* 1: seconds between two searches, up to 60 */
-  const void *model;       /* NULL: none. A blob of rppg_nn.h that outlives the session: it sets
-                              rate_hz, the layout where it reads ROIs, and the shortest window */
+  const void *model;       /* NULL: none. A blob of rppg_nn.h that outlives the session: it sets the
+                              layout where it reads ROIs, and the shortest window; rate_hz is a
+                              whole multiple of the model's, by default the least from 30 on */
   size_t model_size;       /* bytes of it */
   int model_face;          /* 512: widest face box, in pixels, that a model of patches can take */
+  int adapt;               /* 0: off. 1: the model's adapter learns; see "the adapter" below */
   const rppg_skin *skin;   /* NULL: off. Only pixels of this chroma count (all zero: [ChaiNgan1999]);
                               copied by init. Not with auto_cells, nor 2SR */
   const struct rppg_config *cameras; /* [n_cameras] NULL: one camera. See "several cameras" below */
@@ -766,8 +768,9 @@ RPPG_DEF rppg_status rppg_push_rgb(rppg_session *s, const float *rgb, int64_t t_
    peaks are in doubt, hr_bpm does, and so do confidence and tracked_bpm: call it at least once in a
    window's length, so that it has something to remember.
 
-   With a model, its rate is the answer where it is sharp and agrees with the FFT, or is sharp and
-   the FFT is unsure; else the FFT's is. out->source says which, RPPG_FLAG_DISAGREE that they differ.
+   With a model, its rate is the answer where it is sharp and the FFT is unsure; else, and where both
+   agree, the FFT's is. out->source says which, RPPG_FLAG_DISAGREE that they differ. A classifier whose
+   rates cover less than half of the band, in octaves, is not heard.
 
    Returns RPPG_OK; RPPG_ERR_DATA while the window is shorter than min_window_s (out untouched).
    Exact. Cost: at most 2 signals + 4 FFTs, methods of a window 3 a ROI more, a consensus 4 more.  */
@@ -802,6 +805,61 @@ RPPG_DEF const float *rppg_frame_colours(const rppg_session *s, size_t *n);
 
    Returns the number of samples written.                                                         */
 RPPG_DEF size_t rppg_colours(const rppg_session *s, size_t roi, float *rgb, size_t cap);
+
+/* ---- session: the adapter -------------------------------------------------------------------- */
+
+#ifndef RPPG_NO_NN
+/* A model's blob may carry an adapter to one camera (rppg_nn.h, ADPT): a session applies it, always. With
+   cfg.adapt = 1 the session keeps a copy of it in its block - where the blob has no head, one that
+   changes nothing yet - and the head learns while it runs: each estimate of the FFT that is
+   sure and steady, and that no flag casts doubt upon, is a label for the model's newest run, and one
+   step of gradient descent follows; the model's own opinion teaches nothing. A step is at most
+   RPPG_ADAPT_STEP long, no number leaves the one that was shipped by more than RPPG_ADAPT_REACH. A head
+   for classes sees differences between neighbouring rates, never the rates themselves, so it cannot
+   learn to prefer one. Not for models that give a rate alone (RPPG_NN_TASK_RATE).
+
+   What was learnt outlives rppg_reset. Of a session of several cameras, ask rppg_camera's.         */
+#define RPPG_ADAPT_STEP 0.02
+#define RPPG_ADAPT_REACH 0.5
+
+/* Stops learning (1), or lets it go on (0, as after init): frozen, every result is a function of the
+   frames alone. */
+RPPG_DEF void rppg_adapter_freeze(rppg_session *s, int frozen);
+
+/* Back to the adapter that was shipped with the model. */
+RPPG_DEF void rppg_adapter_reset(rppg_session *s);
+
+/* Steps learnt so far; 0 without cfg.adapt. */
+RPPG_DEF uint32_t rppg_adapter_steps(const rppg_session *s);
+
+/* Bytes that rppg_adapter_save writes; 0 without cfg.adapt. */
+RPPG_DEF size_t rppg_adapter_size(const rppg_session *s);
+
+/* Writes the adapter: little-endian, the same bytes on every machine.
+
+   out   out  [size] at  0  8 bytes "RPPGAD\x1a\n"
+                         8  u16 version, 1; u16 zero
+                        12  u32 checksum of the model's blob (its bytes 20 to 23)
+                        16  u32 size of all
+                        20  u32 CRC-32 of all, with these four bytes as zeros
+                        24  u32 steps learnt
+                        28  u32 number of values, then f32 values, in the order of ADPT
+
+   Returns RPPG_OK; RPPG_ERR_ARG for a NULL or without cfg.adapt; RPPG_ERR_SPACE for too small a
+   size. On error out is untouched.                                                               */
+RPPG_DEF rppg_status rppg_adapter_save(const rppg_session *s, void *out, size_t size);
+
+/* Goes on from a saved adapter.
+
+   saved  in   [size] any bytes
+   why    out  a sentence, static, "ok" where all is well; or NULL
+
+   Returns RPPG_OK; RPPG_ERR_ARG for a NULL or without cfg.adapt; RPPG_ERR_UNSUPPORTED for another
+   version or another model's; RPPG_ERR_DATA for what is damaged, cut off, or beyond the reach of
+   learning. On error the session's adapter stays as it is.                                       */
+RPPG_DEF rppg_status rppg_adapter_load(rppg_session *s, const void *saved, size_t size,
+                                       const char **why);
+#endif
 
 /* ---- vital signs: beats, heart rate variability, respiration --------------------------------- */
 
@@ -1164,8 +1222,8 @@ RPPG_DEF const rppg_person *rppg_people(const rppg_session *s, size_t *n);
      rppg_push(rppg_camera(&s, 1), &nir_frame, &face_there, t_us);
      rppg_estimate(&s, &r);
 
-   method, layout, parts, smooth_boxes, skin, model and auto_* are a camera's own, as its config says;
-   all other fields are the session's, which in turn has none of these. A model wants its rate_hz.
+   method, layout, parts, smooth_boxes, skin, model, adapt and auto_* are a camera's own, as its config says;
+   all other fields are the session's, which in turn has none of these. A model wants a multiple of its rate_hz.
    init copies what it needs.
    Time stamps are of one clock. An offset of a part of a second does no harm to the rate, but the
    wave suffers; a greater one is the caller's to take off. When that clock is set back, rppg_reset.
@@ -4512,6 +4570,7 @@ static int rppg__config(rppg_config *c, const rppg_config *cfg, rppg__model *mod
   if (c->cameras ? c->n_cameras < 1 || c->n_cameras > RPPG_MAX_CAMERAS || c->auto_cells || c->parts ||
                      c->skin || c->layout || c->method || c->model : c->n_cameras != 0)
     return 0;
+  if (c->adapt && (c->adapt != 1 || !c->model)) return 0;
 #ifndef RPPG_NO_NN
   if (c->model && !rppg__model_config(c, model)) return 0;
 #else
@@ -5662,6 +5721,211 @@ static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, 
   return p;
 }
 
+/* ---- session: the adapter -------------------------------------------------------------------- */
+
+#ifndef RPPG_NO_NN
+/* What stands between one camera and a model: see ADPT in rppg_nn.h. */
+typedef struct rppg__adapter {
+  rppg_nn_adapter shape;     /* n: numbers in use, 0: no adapter */
+  size_t shipped, head;      /* of them, in the blob; before those of the head */
+  float *value;              /* [n] */
+  float *scores, *hidden;    /* of the last run: [classes] less their mean; [shape.hidden][classes] */
+  float *slope, *back;       /* to learn: [n] of the loss by each number; [2][classes] */
+  size_t learnt;             /* the reader's runs at the last step */
+  uint32_t steps;
+  int frozen;
+} rppg__adapter;
+
+/* The head that a model without one gets to learn: too small to need care about overfitting. */
+enum { RPPG__HEAD_HIDDEN = 4, RPPG__HEAD_TAPS = 9 };
+
+/* Sizes of the session's adapter; the one to learn has a head in any case. */
+static void rppg__adapter_shape(rppg__adapter *a, const rppg_nn_adapter *blob, size_t classes, int learns)
+{
+  a->shape = *blob;
+  a->shipped = a->shape.n;
+  if (learns && !a->shape.taps) {
+    a->shape.taps = RPPG__HEAD_TAPS;
+    a->shape.hidden = classes ? RPPG__HEAD_HIDDEN : 0;
+    a->shape.n = rppg_nn__adapter_values(&a->shape);
+  }
+  a->head = 9 * (size_t)a->shape.mixes + 2 * (size_t)a->shape.channels;
+}
+
+/* Its buffers in the session's block. */
+static void rppg__adapter_layout(rppg__adapter *a, rppg__arena *arena, size_t classes, int learns)
+{
+  const size_t scores = a->shape.taps ? classes : 0;
+  if (!a->shape.n) return; /* a session without an adapter takes no memory for one */
+  a->value = (float *)rppg__take(arena, a->shape.n, sizeof(float));
+  a->scores = (float *)rppg__take(arena, scores, sizeof(float));
+  a->hidden = (float *)rppg__take(arena, scores * a->shape.hidden, sizeof(float));
+  if (!learns) return;
+  a->slope = (float *)rppg__take(arena, a->shape.n, sizeof(float));
+  a->back = (float *)rppg__take(arena, 2 * scores, sizeof(float));
+}
+
+/* Number i as the blob has it. A head that the blob lacks: the first filters pass on what is above the
+   mean, what is below it, what rises from its neighbourhood, the neighbourhood; the last are zeros, so that
+   it changes nothing, but learns from the first step on. */
+static float rppg__adapter_shipped(const rppg__adapter *a, size_t i)
+{
+  const size_t k = a->shape.taps, half = k / 2;
+  size_t filter, tap, off;
+  if (i < a->shipped) return rppg_nn__float(a->shape.values + 4 * i);
+  filter = (i - a->shipped) / k;
+  tap = (i - a->shipped) % k;
+  off = tap < half ? half - tap : tap - half;
+  if (filter >= a->shape.hidden) return 0.0f;
+  switch (filter) {
+  case 0: return off == 0 ? 1.0f : 0.0f;
+  case 1: return off == 0 ? -1.0f : 0.0f;
+  case 2: return off == 0 ? 1.0f : off == 2 ? -0.5f : 0.0f;
+  default: return 1.0f / (float)k;
+  }
+}
+
+static void rppg__adapter_restart(rppg__adapter *a)
+{
+  size_t i;
+  for (i = 0; i < a->shape.n; i++) a->value[i] = rppg__adapter_shipped(a, i);
+  a->steps = 0;
+}
+
+/* Colour c of a sample as the model's own camera would see it; ROI by ROI, or of one pixel. */
+static float rppg__adapter_colour(const rppg__adapter *a, const float *row, size_t c)
+{
+  const float *rgb = row + c / 3 * 3, *m = a->value + (a->shape.mixes > 1 ? c / 3 * 9 : 0) + c % 3 * 3;
+  return m[0] * rgb[0] + m[1] * rgb[1] + m[2] * rgb[2];
+}
+
+/* Sum over t of w[t] x[i + t - k / 2]; x [n] and zeros beyond its ends, k odd. */
+static double rppg__taps(const float *w, size_t k, const float *x, size_t n, size_t i)
+{
+  const size_t half = k / 2, end = n + half - i < k ? n + half - i : k;
+  double sum = 0.0;
+  size_t t;
+  for (t = i < half ? half - i : 0; t < end; t++) sum += (double)w[t] * (double)x[i + t - half];
+  return sum;
+}
+
+/* slope[t] of the loss by w[t], where g [n] is that by the sums. */
+static void rppg__taps_slope(const float *g, const float *x, size_t n, size_t k, float *slope)
+{
+  const size_t half = k / 2;
+  size_t t, i;
+  for (t = 0; t < k; t++) {
+    double sum = 0.0;
+    for (i = t < half ? half - t : 0; i < n && i + t - half < n; i++)
+      sum += (double)g[i] * (double)x[i + t - half];
+    slope[t] = (float)sum;
+  }
+}
+
+/* Head of a classifier: its n scores y, in place. */
+static void rppg__head_run(rppg__adapter *a, float *y, size_t n)
+{
+  const size_t k = a->shape.taps, h = a->shape.hidden;
+  const float *u = a->value + a->head, *b = u + h * k, *v = b + h;
+  double mean = 0.0;
+  size_t i, j;
+  for (i = 0; i < n; i++) mean += (double)y[i] / (double)n;
+  for (i = 0; i < n; i++) a->scores[i] = (float)((double)y[i] - mean);
+  for (j = 0; j < h; j++)
+    for (i = 0; i < n; i++) {
+      const double r = (double)b[j] + rppg__taps(u + j * k, k, a->scores, n, i);
+      a->hidden[j * n + i] = r > 0.0 ? (float)r : 0.0f;
+    }
+  for (i = 0; i < n; i++) {
+    double sum = (double)y[i];
+    for (j = 0; j < h; j++) sum += rppg__taps(v + j * k, k, a->hidden + j * n, n, i);
+    y[i] = (float)sum;
+  }
+}
+
+/* a->slope of its numbers, from a->back [n]: the loss by the scores that it made last. */
+static void rppg__head_slope(rppg__adapter *a, size_t n)
+{
+  const size_t k = a->shape.taps, h = a->shape.hidden, half = k / 2;
+  const float *v = a->value + a->head + h * k + h;
+  float *u_slope = a->slope + a->head, *b_slope = u_slope + h * k, *v_slope = b_slope + h;
+  const float *g = a->back;
+  float *r = a->back + n; /* the loss by a hidden channel, where that is not 0 */
+  size_t i, j, t;
+  for (j = 0; j < h; j++) {
+    double all = 0.0;
+    for (i = 0; i < n; i++) {
+      double sum = 0.0;
+      for (t = 0; t < k && a->hidden[j * n + i] > 0.0f; t++)
+        if (i + half >= t && i + half - t < n) sum += (double)v[j * k + t] * (double)g[i + half - t];
+      r[i] = (float)sum;
+      all += sum;
+    }
+    b_slope[j] = (float)all;
+    rppg__taps_slope(r, a->scores, n, k, u_slope + j * k);
+    rppg__taps_slope(g, a->hidden + j * n, n, k, v_slope + j * k);
+  }
+}
+
+/* Cross-entropy of shares p [n] against a bell of 2.5 bpm about the rate: its slope by the scores, into
+   a->back. 0 where no class is near. The bell is as wide as what the FFT, when sure, is off by. */
+static int rppg__classes_slope(rppg__adapter *a, const float *p, const double *bpm, size_t n, double rate)
+{
+  double all = 0.0;
+  size_t i;
+  for (i = 0; i < n; i++) {
+    const double off = (bpm[i] - rate) / 2.5;
+    a->back[n + i] = (float)rppg__exp(-0.5 * off * off);
+    all += (double)a->back[n + i];
+  }
+  for (i = 0; i < n; i++) a->back[i] = all > 0.5 ? p[i] - (float)((double)a->back[n + i] / all) : 0.0f;
+  return all > 0.5;
+}
+
+/* Of a wave x [m] without its line, filtered to y: the slope of 1 - the share of y's power that beats as the
+   kernel [m][2] does, by the filter. */
+static void rppg__wave_slope(rppg__adapter *a, const float *x, const float *kernel, size_t m)
+{
+  const float *w = a->value + a->head;
+  const size_t k = a->shape.taps, half = k / 2;
+  double re = 0.0, im = 0.0, power = 0.0, share, slope[63] = { 0.0 };
+  size_t i, t;
+  for (i = 0; i < m; i++) {
+    const double y = (double)x[i] + rppg__taps(w, k, x, m, i);
+    re += (double)kernel[2 * i] * y;
+    im += (double)kernel[2 * i + 1] * y;
+    power += y * y;
+  }
+  if (!(power > 0.0)) power = 1.0; /* of nothing nothing can be learnt: re and im are 0 */
+  share = 0.5 * (double)m * (re * re + im * im) / power; /* 1 for a sine of that rate */
+  for (i = 0; i < m; i++) {
+    const double y = (double)x[i] + rppg__taps(w, k, x, m, i);
+    const double along = re * (double)kernel[2 * i] + im * (double)kernel[2 * i + 1];
+    const double g = (2.0 * share * y - (double)m * along) / power;
+    for (t = 0; t < k; t++)
+      if (i + t >= half && i + t - half < m) slope[t] += g * (double)x[i + t - half];
+  }
+  for (t = 0; t < k; t++) a->slope[a->head + t] = (float)slope[t];
+}
+
+/* One step of the head down the slope. What is no number changes nothing. */
+static void rppg__adapter_step(rppg__adapter *a)
+{
+  double length = 0.0, scale;
+  size_t i;
+  for (i = a->head; i < a->shape.n; i++) length += (double)a->slope[i] * (double)a->slope[i];
+  length = rppg__sqrt(length);
+  if (!rppg__finite(length)) return;
+  scale = RPPG_ADAPT_STEP / (length > 1.0 ? length : 1.0);
+  for (i = a->head; i < a->shape.n; i++) {
+    const double from = (double)rppg__adapter_shipped(a, i);
+    a->value[i] = (float)rppg__within((double)a->value[i] - scale * (double)a->slope[i],
+                                      from - RPPG_ADAPT_REACH, from + RPPG_ADAPT_REACH);
+  }
+  a->steps++;
+}
+#endif
+
 /* ---- session: a model's side ----------------------------------------------------------------- */
 
 #ifndef RPPG_NO_NN
@@ -5671,6 +5935,7 @@ static double rppg__confidence(rppg_session *s, size_t m, size_t lo, size_t hi, 
 typedef struct rppg__reader {
   rppg_nn_model nn;
   size_t frames, hop, width; /* samples of a run; new ones from run to run; floats of a sample */
+  size_t step;               /* samples of the session's grid in one of the model's */
   size_t kept;               /* samples in the ring: frames, and one more where differences are taken */
   size_t taken, fresh;       /* samples since the reset; those since the last run */
   size_t classes, runs;      /* of votes: columns, rows; or of a wave 0, 0 */
@@ -5681,8 +5946,17 @@ typedef struct rppg__reader {
   double *tally, *bpm;       /* [classes] votes of a window; rate of each class */
   float *wave, *power;       /* [s->n] ring, by grid time; [s->bins] */
   unsigned char *work;       /* of rppg_patch, for boxes up to cfg.model_face */
-  int has_patch;
+  double said, sharp;        /* at the last estimate: its rate, 0 for none, and the share that stands behind it */
+  int has_patch, green;      /* a signal is the green of a ROI, not one of its three colours */
+  rppg__adapter adapter;
 } rppg__reader;
+
+/* Samples at rate_hz in one at fps, if their number is whole; else 0. */
+static size_t rppg__model_step(double rate_hz, double fps)
+{
+  const size_t step = (size_t)(rate_hz / fps + 0.5);
+  return rppg__abs(rate_hz - (double)step * fps) < 1e-6 * rate_hz ? step : 0;
+}
 
 /* Reads the model and fits the config to it: its frame rate, its ROIs, a window that holds a run.
    0 if the blob is refused or does not fit. */
@@ -5696,9 +5970,11 @@ static int rppg__model_config(rppg_config *c, rppg__model *model)
       spec.w > RPPG_PATCH_MAX || spec.h > RPPG_PATCH_MAX || spec.channels > 4096)
     return 0;
   if (!(spec.fps >= 10.0f && spec.fps <= 250.0f)) return 0;
-  if (c->rate_hz != 0.0 && c->rate_hz != (double)spec.fps) return 0;
-  c->rate_hz = (double)spec.fps;
-  seconds = (double)spec.frames / c->rate_hz;
+  if (c->adapt && spec.task == RPPG_NN_TASK_RATE) return 0; /* a number alone leaves nothing to learn */
+  if (c->rate_hz == 0.0) /* the FFT has as many samples as without a model */
+    while (c->rate_hz < 30.0) c->rate_hz += (double)spec.fps;
+  if (!rppg__model_step(c->rate_hz, (double)spec.fps)) return 0;
+  seconds = (double)spec.frames / (double)spec.fps;
   if (c->window_s == 0.0 && seconds > 10.0) c->window_s = seconds;
   if (c->window_s != 0.0 && c->window_s < seconds) return 0;
   if (!c->model_face) c->model_face = 512;
@@ -5727,21 +6003,25 @@ static rppg_status rppg__model_layout(rppg_session *s, const rppg__model *model,
   q.frames = spec.frames;
   q.hop = spec.hop;
   if (spec.source == RPPG_NN_SIGNALS) {
-    if (spec.channels != s->channels) return RPPG_ERR_ARG; /* other ROIs than the model's */
-    want = q.frames * s->channels;
+    q.green = spec.channels == s->rois;
+    if (spec.channels != s->channels && !q.green) return RPPG_ERR_ARG; /* other ROIs than the model's */
+    want = q.frames * spec.channels;
   } else {
     q.width = (size_t)spec.w * spec.h * 3;
     q.kept = q.frames + (spec.norm >= RPPG_NN_NORM_DIFF);
     want = q.frames * (size_t)spec.w * spec.h * spec.channels;
   }
-  if (in != want || q.frames > s->n) return RPPG_ERR_DATA;
+  q.step = rppg__model_step(s->cfg.rate_hz, (double)spec.fps);
+  if (in != want || q.frames * q.step > s->n) return RPPG_ERR_DATA;
   switch (spec.task) {
   case RPPG_NN_TASK_CLASSES: q.classes = out; break;
   case RPPG_NN_TASK_RATE: q.classes = 1; if (out != 1) return RPPG_ERR_DATA; break;
   case RPPG_NN_TASK_WAVE: case RPPG_NN_TASK_SLOPE: if (out != q.frames) return RPPG_ERR_DATA; break;
   default: return RPPG_ERR_DATA;
   }
-  q.runs = q.classes ? s->n / q.hop + 1 : 0;
+  q.runs = q.classes ? s->n / (q.hop * q.step) + 1 : 0;
+  rppg__adapter_shape(&q.adapter, &model->adapter, q.classes, s->cfg.adapt);
+  if (q.green && q.adapter.shape.mixes) return RPPG_ERR_DATA; /* one channel has no colours to mix */
   r = (rppg__reader *)rppg__take(a, 1, sizeof *r);
   nn_mem = rppg__take(a, nn_size, 1);
   q.ring = (float *)rppg__take(a, q.kept * q.width, sizeof(float));
@@ -5755,11 +6035,13 @@ static rppg_status rppg__model_layout(rppg_session *s, const rppg__model *model,
   q.power = (float *)rppg__take(a, q.classes ? 0 : s->bins, sizeof(float));
   q.work = (unsigned char *)rppg__take(
       a, q.width ? rppg_patch_work(&widest, (int)spec.w, (int)spec.h) : 0, 1);
+  rppg__adapter_layout(&q.adapter, a, q.classes, s->cfg.adapt);
   if (r == NULL) return RPPG_OK; /* counting, or out of room */
   if (rppg_nn_open(&q.nn, s->cfg.model, s->cfg.model_size, nn_mem, nn_size, NULL) != RPPG_OK)
     return RPPG_ERR_DATA;
   if (q.nn.n_inputs != 1) return RPPG_ERR_DATA;
   for (k = 0; k < q.classes; k++) q.bpm[k] = (double)rppg_nn_class_bpm(&q.nn, k);
+  if (!a->failed) rppg__adapter_restart(&q.adapter);
   *r = q;
   s->reader = r;
   return RPPG_OK;
@@ -5768,7 +6050,7 @@ static rppg_status rppg__model_layout(rppg_session *s, const rppg__model *model,
 static void rppg__model_reset(rppg_session *s)
 {
   rppg__reader *r = s->reader;
-  r->taken = r->fresh = r->ran = 0;
+  r->taken = r->fresh = r->ran = r->adapter.learnt = 0;
   r->has_patch = 0;
   if (!r->classes) memset(r->wave, 0, s->n * sizeof *r->wave);
   rppg_nn_reset(&r->nn);
@@ -5781,15 +6063,35 @@ static void rppg__model_patch(rppg_session *s, const rppg_frame *frame, const rp
   const rppg_nn_spec *spec = &r->nn.spec;
   const double margin = spec->margin > 0.0f ? (double)spec->margin : 1.0;
   rppg_rect b = *box;
+  size_t i;
   if (!r->width) return;
   b.w = (int)((double)box->w * margin + 0.5);
   b.h = (int)((double)box->h * margin + 0.5);
   b.x -= (b.w - box->w) / 2;
   b.y -= (b.h - box->h) / 2;
   if (b.w > s->cfg.model_face || b.h > s->cfg.model_face) return;
-  if (rppg_patch(frame, &b, (int)spec->w, (int)spec->h, RPPG_PATCH_HWC, r->patch, r->work) ==
+  if (rppg_patch(frame, &b, (int)spec->w, (int)spec->h, RPPG_PATCH_HWC, r->patch, r->work) !=
       RPPG_OK)
-    r->has_patch = 1;
+    return;
+  r->has_patch = 1;
+  for (i = 0; i < r->width && r->adapter.shape.mixes; i += 3) {
+    const float rgb[3] = { r->patch[i], r->patch[i + 1], r->patch[i + 2] };
+    size_t c;
+    for (c = 0; c < 3; c++) r->patch[i + c] = rppg__adapter_colour(&r->adapter, rgb, c);
+  }
+}
+
+/* Gains and offsets of the input's channels: x [outer][channels][inner]. */
+static void rppg__model_gains(rppg__reader *r, size_t outer, size_t inner)
+{
+  const size_t channels = r->adapter.shape.channels;
+  const float *gain = r->adapter.value + 9 * (size_t)r->adapter.shape.mixes, *offset = gain + channels;
+  float *x = r->in;
+  size_t o, c, i;
+  if (!channels) return;
+  for (o = 0; o < outer; o++)
+    for (c = 0; c < channels; c++)
+      for (i = 0; i < inner; i++, x++) *x = gain[c] * *x + offset[c];
 }
 
 /* x - mean over deviation, of n numbers `step` apart in groups of `group`. */
@@ -5812,15 +6114,31 @@ static void rppg__standardise(float *x, size_t n, size_t group, size_t step, int
     }
 }
 
+/* Value c of the model's sample that begins at this one of the grid: the mean over the samples that it is. */
+static float rppg__model_colour(const rppg_session *s, size_t begin, size_t c)
+{
+  const rppg__reader *r = s->reader;
+  double sum = 0.0;
+  size_t k;
+  for (k = 0; k < r->step; k++) {
+    const float *row = s->colours + (begin + k) % s->n * s->channels;
+    sum += (double)(r->green                 ? row[3 * c + 1]
+                    : r->adapter.shape.mixes ? rppg__adapter_colour(&r->adapter, row, c)
+                                             : row[c]);
+  }
+  return (float)(sum / (double)r->step);
+}
+
 /* The newest samples of the colours, signal by signal, into the input. */
 static void rppg__model_signals(rppg_session *s)
 {
   rppg__reader *r = s->reader;
+  const size_t channels = r->nn.spec.channels;
   size_t c, k;
-  for (c = 0; c < s->channels; c++) {
+  for (c = 0; c < channels; c++) {
     float *x = r->in + c * r->frames, least, most;
     for (k = 0; k < r->frames; k++)
-      x[k] = s->colours[((s->total - r->frames + k) % s->n) * s->channels + c];
+      x[k] = rppg__model_colour(s, s->total - (r->frames - k) * r->step, c);
     least = most = x[0];
     for (k = 1; k < r->frames; k++) {
       if (x[k] < least) least = x[k];
@@ -5833,7 +6151,8 @@ static void rppg__model_signals(rppg_session *s)
     }
   }
   if (r->nn.spec.norm == RPPG_NN_NORM_STANDARD)
-    rppg__standardise(r->in, r->frames * s->channels, 1, 1, 1);
+    rppg__standardise(r->in, r->frames * channels, 1, 1, 1);
+  rppg__model_gains(r, 1, r->frames);
 }
 
 /* The newest patches into the input, normalised as the model was trained. */
@@ -5863,6 +6182,7 @@ static void rppg__model_clip(rppg_session *s)
     rppg__standardise(r->in, n, 3, 6, 0);
     rppg__standardise(r->in + 3, n, 3, 6, 1);
   }
+  rppg__model_gains(r, n, 1);
 }
 
 /* Scores to shares: softmax. A row that is no number at all votes for nothing. */
@@ -5875,13 +6195,15 @@ static void rppg__model_shares(const rppg__reader *r, float *share)
     if (!rppg__finite((double)share[i])) memset(share, 0, r->classes * sizeof *share);
 }
 
-/* A sample of the grid is complete: gives it to the model, which runs when hop of them are new. */
+/* A sample of the grid is complete; where that is one of the model's, too: gives it to the model, which
+   runs when hop of them are new. */
 static void rppg__model_tick(rppg_session *s)
 {
   rppg__reader *r = s->reader;
   const float *in = r->in;
-  float *out = r->out;
-  size_t k;
+  float *out = r->out, *row;
+  size_t k, j;
+  if (s->total % r->step) return;
   if (r->width) {
     if (!r->has_patch) return;
     memcpy(r->ring + r->taken % r->kept * r->width, r->patch, r->width * sizeof *r->ring);
@@ -5893,17 +6215,18 @@ static void rppg__model_tick(rppg_session *s)
   else rppg__model_signals(s);
   rppg_nn_run(&r->nn, &in, &out);
   if (r->classes) {
-    float *row = r->votes + r->ran % r->runs * (r->classes + 1);
+    if (r->adapter.shape.taps) rppg__head_run(&r->adapter, out, r->classes);
+    row = r->votes + r->ran % r->runs * (r->classes + 1);
     if (r->nn.spec.task == RPPG_NN_TASK_RATE) row[0] = out[0];
     else rppg__model_shares(r, row);
     row[r->classes] = (float)s->total;
   } else {
     const size_t new_ones = r->ran ? r->hop : r->frames;
     for (k = r->frames - new_ones; k < r->frames; k++) {
-      const size_t at = s->total - r->frames + k;
+      const size_t at = s->total - (r->frames - k) * r->step;
       float x = rppg__finite((double)out[k]) ? out[k] : 0.0f;
       if (r->nn.spec.task == RPPG_NN_TASK_SLOPE && at) x += r->wave[(at - 1) % s->n];
-      r->wave[at % s->n] = x;
+      for (j = 0; j < r->step; j++) r->wave[(at + j) % s->n] = x;
     }
   }
   r->ran++;
@@ -5919,7 +6242,7 @@ static size_t rppg__model_tally(const rppg_session *s, size_t m)
   memset(r->tally, 0, r->classes * sizeof *r->tally);
   for (i = 0; i < have; i++) {
     const float *row = r->votes + i * (r->classes + 1);
-    if ((double)row[r->classes] + (double)(m - r->frames) + 0.5 < (double)s->total) continue;
+    if ((double)row[r->classes] + (double)(m - r->frames * r->step) + 0.5 < (double)s->total) continue;
     for (k = 0; k < r->classes; k++) r->tally[k] += (double)row[k];
     used++;
   }
@@ -5953,19 +6276,31 @@ static double rppg__model_votes(const rppg_session *s, size_t m, double *share)
   return best;
 }
 
+/* The newest m samples of the model's wave without their line. */
+static void rppg__model_window(const rppg_session *s, size_t m, float *x)
+{
+  const rppg__reader *r = s->reader;
+  size_t i;
+  for (i = 0; i < m; i++) x[i] = r->wave[(s->total - m + i) % s->n];
+  rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, x, m, x);
+}
+
 /* The same of a wave: the rate of its highest peak, the share of the band's power at it and its double. */
 static double rppg__model_wave(rppg_session *s, size_t m, size_t lo, size_t hi, double res,
                                double *share)
 {
   rppg__reader *r = s->reader;
   const double bin_hz = s->cfg.rate_hz / (double)s->fft_n;
+  const size_t taps = r->adapter.shape.taps;
+  float *x = taps ? s->scratch + 2 * m : s->scratch; /* its size is 3 n */
   double all, bin;
   size_t i, top;
   int doubtful;
   *share = 0.0;
   if (r->ran == 0) return 0.0;
-  for (i = 0; i < m; i++) s->scratch[i] = r->wave[(s->total - m + i) % s->n];
-  rppg_dsp_detrend(RPPG_DSP_DETREND_LINEAR, s->scratch, m, s->scratch);
+  rppg__model_window(s, m, x);
+  for (i = 0; i < m && taps; i++)
+    s->scratch[i] = x[i] + (float)rppg__taps(r->adapter.value + r->adapter.head, taps, x, m, i);
   rppg__spectrum_of(s, s->scratch, m, r->power);
   top = rppg__top(s, r->power, lo, hi, res, -1.0, NULL);
   top = rppg__fundamental(r->power, s->bins, top, lo, res, &doubtful);
@@ -5978,27 +6313,97 @@ static double rppg__model_wave(rppg_session *s, size_t m, size_t lo, size_t hi, 
   return 60.0 * bin * bin_hz;
 }
 
-/* Model and FFT: r holds the FFT's answer. Where both agree, the model's rate, when it is sharp, and more
-   confidence; where they differ, the surer one, and less. */
+/* The FFT's answer as a label for the model's newest run, if it is one to learn from: of windows whose
+   confidence is 0.8, four in five are within 5 bpm and most within 2; the heart has been there before. */
+static void rppg__model_learn(rppg_session *s, size_t m, const rppg_result *fft)
+{
+  const unsigned doubts = RPPG_FLAG_SHORT | RPPG_FLAG_STATIC | RPPG_FLAG_CLIPPED | RPPG_FLAG_MOTION |
+                          RPPG_FLAG_FLICKER | RPPG_FLAG_NO_FACE | RPPG_FLAG_TIME |
+                          RPPG_FLAG_HARMONIC | RPPG_FLAG_NOISE;
+  rppg__reader *r = s->reader;
+  rppg__adapter *a = &r->adapter;
+  const float *row = r->votes + (r->ran + r->runs - 1) % (r->runs + !r->runs) * (r->classes + 1);
+  if (!s->cfg.adapt || a->frozen || a->learnt == r->ran || (fft->flags & doubts) ||
+      !(fft->confidence >= 0.8) || !(s->track_var > 0.0) || rppg__abs(s->track_bpm - fft->hr_bpm) > 3.0)
+    return;
+  a->learnt = r->ran;
+  if (r->classes) {
+    if (!rppg__classes_slope(a, row, r->bpm, r->classes, fft->hr_bpm)) return;
+    rppg__head_slope(a, r->classes);
+  } else {
+    rppg__model_window(s, m, s->scratch + 2 * m);
+    rppg__tone_kernel(m, fft->hr_bpm / 30.0 / s->cfg.rate_hz, s->scratch);
+    rppg__wave_slope(a, s->scratch + 2 * m, s->scratch, m);
+  }
+  rppg__adapter_step(a);
+}
+
+/* Weights of the logits of the FFT's confidence and of the model's share, and a constant, for POS and its
+   like, GREEN, CONTACT: of the chance that a rate is within 5 bpm of the truth, the FFT's where both
+   agree; where they differ, the model's, and the FFT's. Logistic regressions; not set by hand.    */
+/* rppg_tools calibrate --model: begin */
+static const double rppg__model_weight[3][3][3] = {
+  { { 1.0929, 2.1131, 1.2706 }, { 0.3606, 1.8003, 0.4118 }, { 1.0866, -0.3606, -0.6124 } },
+  { { 0.9761, 1.9400, 1.2078 }, { -0.1762, 2.0614, -0.2754 }, { 1.0191, -0.6533, -0.3394 } },
+  { { 1.5527, 0.1079, 1.9223 }, { -0.2318, 1.0500, -0.8845 }, { 1.0436, -0.4778, 1.2491 } }
+};
+/* rppg_tools calibrate --model: end */
+
+static double rppg__logit(double p)
+{
+  p = rppg__within(p, 0.001, 0.999);
+  return rppg__log(p / (1.0 - p));
+}
+
+static double rppg__model_chance(const double *w, double confidence, double share)
+{
+  return 1.0 / (1.0 + rppg__exp(-(w[0] * rppg__logit(confidence) + w[1] * rppg__logit(share) + w[2])));
+}
+
+/* Whether a classifier's rates cover half of the session's band, in octaves: one for people has nothing
+   to say of monkeys, however sharp it is. */
+static int rppg__model_fits(const rppg_session *s)
+{
+  const rppg__reader *r = s->reader;
+  double lo = s->cfg.bpm_min, hi = s->cfg.bpm_max;
+  if (r->classes < 2) return 1;
+  if (r->bpm[0] > lo) lo = r->bpm[0];
+  if (r->bpm[r->classes - 1] < hi) hi = r->bpm[r->classes - 1];
+  return hi > lo && hi / lo * (hi / lo) > s->cfg.bpm_max / s->cfg.bpm_min;
+}
+
+/* Model and FFT: r holds the FFT's answer. Where both agree it stays, since a peak is found to less than a
+   class, with another confidence; where they differ, the likelier one, but an FFT that is sure is not
+   overruled: a model can be as sure of what it has never seen. */
 static void rppg__model_rate(rppg_session *s, size_t m, size_t lo, size_t hi, double res,
                              rppg_result *r)
 {
-  double share, bpm;
-  if (m < s->reader->frames) return;
+  const double (*w)[3] =
+      rppg__model_weight[s->cfg.method == RPPG_CONTACT ? 2 : rppg__plain(s->cfg.method)];
+  double share, bpm, chance;
+  int sure;
+  s->reader->said = s->reader->sharp = 0.0;
+  if (m < s->reader->frames * s->reader->step) return;
+  rppg__model_learn(s, m, r);
   bpm = s->reader->classes ? rppg__model_votes(s, m, &share)
                            : rppg__model_wave(s, m, lo, hi, res, &share);
-  if (!(bpm >= s->cfg.bpm_min && bpm <= s->cfg.bpm_max)) return;
-  if (rppg__abs(bpm - r->hr_bpm) <= 5.0) {
-    if (share >= 0.5) { r->hr_bpm = bpm; r->source = RPPG_SOURCE_MODEL; }
-    r->confidence = 1.0 - (1.0 - r->confidence) * (1.0 - 0.5 * share);
+  s->reader->said = bpm;
+  s->reader->sharp = share;
+  if (!(bpm >= s->cfg.bpm_min && bpm <= s->cfg.bpm_max) || !rppg__model_fits(s)) return;
+  if (rppg__abs(bpm - r->hr_bpm) > 5.0) r->flags |= RPPG_FLAG_DISAGREE;
+  if (r->flags & (RPPG_FLAG_STATIC | RPPG_FLAG_FLICKER)) return; /* light fools the model, too */
+  if (!(r->flags & RPPG_FLAG_DISAGREE)) {
+    r->confidence = rppg__model_chance(w[0], r->confidence, share);
     return;
   }
-  r->flags |= RPPG_FLAG_DISAGREE;
-  if (share > 0.6 && r->confidence < 0.5 && !(r->flags & (RPPG_FLAG_STATIC | RPPG_FLAG_FLICKER))) {
+  sure = r->confidence >= 0.5;
+  chance = rppg__model_chance(w[1], r->confidence, share);
+  r->confidence = rppg__model_chance(w[2], r->confidence, share);
+  if (!sure && chance > r->confidence) {
     r->hr_bpm = bpm;
     r->source = RPPG_SOURCE_MODEL;
-    r->confidence = 0.5 * share * (1.0 - r->confidence);
-  } else r->confidence *= 0.7;
+    r->confidence = chance;
+  }
 }
 #endif
 
@@ -6100,6 +6505,108 @@ static rppg_status rppg__estimate(rppg_session *s, rppg_result *out)
   *out = r;
   return RPPG_OK;
 }
+
+/* ---- session: the adapter, saved --------------------------------------------------------------- */
+
+#ifndef RPPG_NO_NN
+/* The adapter that learns; NULL without cfg.adapt. */
+static rppg__adapter *rppg__learner(const rppg_session *s)
+{
+  return s && s->reader && s->cfg.adapt ? &s->reader->adapter : NULL;
+}
+
+RPPG_DEF void rppg_adapter_freeze(rppg_session *s, int frozen)
+{
+  rppg__adapter *a = rppg__learner(s);
+  if (a) a->frozen = frozen != 0;
+}
+
+RPPG_DEF void rppg_adapter_reset(rppg_session *s)
+{
+  rppg__adapter *a = rppg__learner(s);
+  if (!a) return;
+  rppg__adapter_restart(a);
+  a->learnt = s->reader->ran; /* the last run was another adapter's */
+}
+
+RPPG_DEF uint32_t rppg_adapter_steps(const rppg_session *s)
+{
+  const rppg__adapter *a = rppg__learner(s);
+  return a ? a->steps : 0;
+}
+
+enum { RPPG__SAVED_HEAD = 32 }; /* bytes before the values */
+static const uint8_t rppg__saved_magic[12] = { 'R', 'P', 'P', 'G', 'A', 'D', 0x1a, 0x0a, 1, 0, 0, 0 };
+
+RPPG_DEF size_t rppg_adapter_size(const rppg_session *s)
+{
+  const rppg__adapter *a = rppg__learner(s);
+  return a ? RPPG__SAVED_HEAD + 4 * a->shape.n : 0;
+}
+
+static void rppg__put32(uint8_t *p, uint32_t u)
+{
+  int i;
+  for (i = 0; i < 4; i++, u >>= 8) p[i] = (uint8_t)(u & 255);
+}
+
+RPPG_DEF rppg_status rppg_adapter_save(const rppg_session *s, void *out, size_t size)
+{
+  const rppg__adapter *a = rppg__learner(s);
+  const size_t want = rppg_adapter_size(s);
+  uint8_t *p = (uint8_t *)out;
+  size_t i;
+  if (!a || !p) return RPPG_ERR_ARG;
+  if (size < want) return RPPG_ERR_SPACE;
+  memcpy(p, rppg__saved_magic, 12);
+  memcpy(p + 12, (const uint8_t *)s->cfg.model + 20, 4);
+  rppg__put32(p + 16, (uint32_t)want);
+  rppg__put32(p + 24, a->steps);
+  rppg__put32(p + 28, (uint32_t)a->shape.n);
+  for (i = 0; i < a->shape.n; i++) {
+    uint32_t u;
+    memcpy(&u, &a->value[i], 4);
+    rppg__put32(p + RPPG__SAVED_HEAD + 4 * i, u);
+  }
+  rppg__put32(p + 20, rppg_nn__checksum(p, want));
+  return RPPG_OK;
+}
+
+RPPG_DEF rppg_status rppg_adapter_load(rppg_session *s, const void *saved, size_t size,
+                                       const char **why)
+{
+  rppg__adapter *a = rppg__learner(s);
+  const size_t want = rppg_adapter_size(s);
+  const uint8_t *p = (const uint8_t *)saved;
+  const char *local;
+  size_t i;
+  if (!why) why = &local;
+#define RPPG__REFUSE(status, text) do { *why = text; return status; } while (0)
+  if (!p) RPPG__REFUSE(RPPG_ERR_ARG, "no saved adapter");
+  if (!a) RPPG__REFUSE(RPPG_ERR_ARG, "the session has no adapter that learns");
+  if (size < RPPG__SAVED_HEAD || memcmp(p, rppg__saved_magic, 8))
+    RPPG__REFUSE(RPPG_ERR_DATA, "not a saved adapter");
+  if (memcmp(p + 8, rppg__saved_magic + 8, 4))
+    RPPG__REFUSE(RPPG_ERR_UNSUPPORTED, "a version that this reader does not know");
+  if (rppg_nn__u32(p + 16) != size) RPPG__REFUSE(RPPG_ERR_DATA, "cut off, or with something behind it");
+  if (rppg_nn__checksum(p, size) != rppg_nn__u32(p + 20)) RPPG__REFUSE(RPPG_ERR_DATA, "damaged");
+  if (memcmp(p + 12, (const uint8_t *)s->cfg.model + 20, 4))
+    RPPG__REFUSE(RPPG_ERR_UNSUPPORTED, "learnt with another model");
+  if (size != want || rppg_nn__u32(p + 28) != a->shape.n)
+    RPPG__REFUSE(RPPG_ERR_DATA, "another number of values");
+  for (i = 0; i < a->shape.n; i++) {
+    const double off = (double)rppg_nn__float(p + RPPG__SAVED_HEAD + 4 * i) - (double)rppg__adapter_shipped(a, i);
+    if (!(rppg__abs(off) <= (i < a->head ? 0.0 : RPPG_ADAPT_REACH + 1e-5))) /* rounded to float */
+      RPPG__REFUSE(RPPG_ERR_DATA, "a value that cannot have been learnt");
+  }
+#undef RPPG__REFUSE
+  for (i = 0; i < a->shape.n; i++) a->value[i] = rppg_nn__float(p + RPPG__SAVED_HEAD + 4 * i);
+  a->steps = rppg_nn__u32(p + 24);
+  a->learnt = s->reader->ran;
+  *why = "ok";
+  return RPPG_OK;
+}
+#endif
 
 /* ---- session: what it saw -------------------------------------------------------------------- */
 

@@ -114,6 +114,22 @@
                  are skipped; of those below there is at most one each. Numbers are finite.
                  "SPEC" the input and the task, 64 bytes: see rppg_nn_spec
                  "BPMS" f32 x classes: the rate of each class, instead of SPEC's first and step
+                 "ADPT" what one camera needs beside the weights. rppg_nn_run does not apply it; a
+                        session of rppg.h does. Numbers lie within -64..64.
+                          0  u32 m: matrices of colours: 0, 1 for all, or one for each ROI
+                          4  u32 c: gains and offsets: 0, or SPEC's channels
+                          8  u32 h: 1..32 hidden channels of a head for classes; else 0
+                         12  u32 k: taps of the head, odd, 1..63; 0: no head, then h is 0
+                         16  f32 x m x 9: before SPEC's norm, (R, G, B) becomes matrix (R, G, B),
+                             the matrix row by row
+                             f32 x c gains, f32 x c offsets: after it, x becomes gain x + offset
+                             head for classes of scores x, less their mean z: f32 x h x k u,
+                             f32 x h b, f32 x h x k v. With z and r 0 beyond their ends,
+                               r[j][i] = max(0, b[j] + sum over t of u[j][t] z[i + t - k / 2])
+                               y[i] = x[i] + sum over j, t of v[j][t] r[j][i + t - k / 2]
+                             head for a wave x, or slope: f32 x k w,
+                               y[i] = x[i] + sum over t of w[t] x[i + t - k / 2]
+                        An input without colours has no matrices, a task without head none.
                  "CAMR" the camera that the model was trained for, UTF-8
                  "NOTE" text, UTF-8
                  "NAME" a name for each layer, each ended by a zero byte, for people
@@ -309,7 +325,8 @@ typedef enum rppg_nn_task {
 } rppg_nn_task;
 typedef enum rppg_nn_source {
   RPPG_NN_RAW = 0,          /* the caller knows */
-  RPPG_NN_SIGNALS,          /* mean colours of ROIs: [1][signals][frames][1], ROI by ROI, R, G, B */
+  RPPG_NN_SIGNALS,          /* mean colours of ROIs: [1][signals][frames][1], ROI by ROI, R, G, B; as
+                               many signals as ROIs: green alone, or what one channel sees */
   RPPG_NN_PATCHES           /* small images of the face box: [frames][h][w][channels] */
 } rppg_nn_source;
 typedef enum rppg_nn_norm {
@@ -332,6 +349,14 @@ typedef struct rppg_nn_spec {                 /* all fields are 4 bytes, at 0, 4
   uint32_t reserved[3];
 } rppg_nn_spec;
 
+/* The chunk "ADPT": see FORMAT. */
+typedef struct rppg_nn_adapter {
+  uint32_t mixes, channels; /* matrices of colours; gains and offsets */
+  uint32_t hidden, taps;    /* of the head */
+  const uint8_t *values;    /* in the blob */
+  size_t n;                 /* of them; 0: no adapter */
+} rppg_nn_adapter;
+
 /* Where and why a blob was refused. Texts are static. */
 typedef struct rppg_nn_error {
   const char *what;         /* "ok", or a sentence */
@@ -351,6 +376,7 @@ typedef struct rppg_nn_model {
   double macs;              /* multiply-adds of one run */
   const char *camera, *note; /* in the blob, of camera_n and note_n bytes, no zero at the end */
   size_t camera_n, note_n;
+  rppg_nn_adapter adapter;
   const uint8_t *classes;   /* chunk BPMS, or NULL */
   size_t n_classes;
   const void *kernels;
@@ -369,6 +395,7 @@ RPPG_DEF size_t rppg_nn_mem_size(const void *blob, size_t size);
 /* What a blob says of itself before it is opened. */
 typedef struct rppg_nn_about {
   rppg_nn_spec spec;        /* zeros where the blob has none */
+  rppg_nn_adapter adapter;  /* likewise */
   rppg_nn_tensor x, y;      /* its first input, its first output: sizes d, elements n; data is NULL */
   size_t mem_size;          /* as rppg_nn_mem_size */
 } rppg_nn_about;
@@ -4565,7 +4592,11 @@ static rppg_status rppg_nn__wrong(rppg_nn_error *e, rppg_status status, const ch
   return status;
 }
 
-#ifndef RPPG_NN_FUZZING
+#ifdef RPPG_NN_FUZZING
+#  define RPPG_NN__CHECKED 0
+#else
+#  define RPPG_NN__CHECKED 1
+#endif
 static uint32_t rppg_nn__crc(uint32_t crc, const uint8_t *p, size_t n)
 {
   static const uint32_t nibble[16] = {
@@ -4579,7 +4610,15 @@ static uint32_t rppg_nn__crc(uint32_t crc, const uint8_t *p, size_t n)
   }
   return crc;
 }
-#endif
+
+/* Of size bytes, those at 20..23 taken as zeros: of a blob, and of what rppg.h saves. */
+static uint32_t rppg_nn__checksum(const uint8_t *p, size_t size)
+{
+  static const uint8_t zeros[4] = { 0, 0, 0, 0 };
+  uint32_t crc = rppg_nn__crc(0xffffffffu, p, 20);
+  crc = rppg_nn__crc(crc, zeros, 4);
+  return rppg_nn__crc(crc, p + 24, size - 24) ^ 0xffffffffu;
+}
 
 /* A part of the blob: inside it, aligned, behind the header. */
 static int rppg_nn__part(uint32_t offset, uint64_t size, uint32_t align, uint32_t header,
@@ -4617,16 +4656,8 @@ static rppg_status rppg_nn__header(rppg_nn__blob *b, const void *blob, size_t si
     return rppg_nn__wrong(e, RPPG_ERR_DATA, "cut off, or with something behind it", "size", -1, -1);
   if (header < RPPG_NN__HEADER || header > total)
     return rppg_nn__wrong(e, RPPG_ERR_DATA, "out of range", "header size", -1, -1);
-#ifndef RPPG_NN_FUZZING
-  {
-    static const uint8_t zeros[4] = { 0, 0, 0, 0 };
-    uint32_t crc = rppg_nn__crc(0xffffffffu, p, 20);
-    crc = rppg_nn__crc(crc, zeros, 4);
-    crc = rppg_nn__crc(crc, p + 24, size - 24) ^ 0xffffffffu;
-    if (crc != rppg_nn__u32(p + 20))
-      return rppg_nn__wrong(e, RPPG_ERR_DATA, "damaged", "checksum", -1, -1);
-  }
-#endif
+  if (rppg_nn__checksum(p, size) != rppg_nn__u32(p + 20) && RPPG_NN__CHECKED)
+    return rppg_nn__wrong(e, RPPG_ERR_DATA, "damaged", "checksum", -1, -1);
   b->bytes = p;
   b->n_tensors = rppg_nn__u32(p + 24);
   b->n_layers = rppg_nn__u32(p + 32);
@@ -5024,9 +5055,55 @@ static rppg_status rppg_nn__read_spec(const uint8_t *p, uint32_t n, rppg_nn_spec
   return RPPG_OK;
 }
 
+/* Numbers of an adapter of these sizes; 0 where it would have none. */
+static size_t rppg_nn__adapter_values(const rppg_nn_adapter *a)
+{
+  const size_t head = (size_t)a->taps * (a->hidden ? 2 * a->hidden : 1) + a->hidden;
+  return 9 * (size_t)a->mixes + 2 * (size_t)a->channels + head;
+}
+
+/* The chunk ADPT, of n bytes from p on; what it has to fit comes afterwards. */
+static void rppg_nn__read_adapter(const uint8_t *p, uint32_t n, rppg_nn_adapter *a)
+{
+  uint32_t words[4] = { 0 }, i;
+  for (i = 0; i < 4 && 4 * i + 4 <= n; i++) words[i] = rppg_nn__u32(p + 4 * i);
+  memcpy(a, words, sizeof words); /* rppg_nn_adapter begins with them */
+  a->values = p + 16;
+  a->n = n;
+}
+
+/* Whether the adapter, whose n still counts the chunk's bytes, fits the specification. */
+static rppg_status rppg_nn__check_adapter(const rppg_nn_spec *s, rppg_nn_adapter *a, rppg_nn_error *e)
+{
+  const int classes = s->task == RPPG_NN_TASK_CLASSES,
+            wave = s->task == RPPG_NN_TASK_WAVE || s->task == RPPG_NN_TASK_SLOPE;
+  const uint32_t colours = s->source == RPPG_NN_SIGNALS && s->channels <= 4096 ? s->channels : 0,
+                 rois = colours % 3 ? 0 : colours / 3;
+  size_t i;
+#define RPPG__REFUSE(field)                                                                        \
+    return rppg_nn__wrong(e, RPPG_ERR_DATA, "ADPT: does not fit the model", field, -1, -1)
+  if (a->mixes && !(s->source == RPPG_NN_PATCHES && a->mixes == 1) &&
+      !(rois && (a->mixes == 1 || a->mixes == rois)))
+    RPPG__REFUSE("matrices");
+  if (a->channels && (s->source == RPPG_NN_RAW || a->channels != s->channels || a->channels > 4096))
+    RPPG__REFUSE("gains");
+  if (a->taps > 63 || (a->taps && a->taps % 2 == 0) || (a->taps && !classes && !wave))
+    RPPG__REFUSE("taps");
+  if (classes && a->taps ? a->hidden < 1 || a->hidden > 32 : a->hidden != 0) RPPG__REFUSE("hidden");
+  if (a->n != 16 + 4 * rppg_nn__adapter_values(a) || a->n == 16) RPPG__REFUSE("size");
+#undef RPPG__REFUSE
+  a->n = rppg_nn__adapter_values(a);
+  for (i = 0; i < a->n; i++) {
+    const float x = rppg_nn__float(a->values + 4 * i);
+    if (!(x >= -64.0f && x <= 64.0f))
+      return rppg_nn__wrong(e, RPPG_ERR_DATA, "ADPT: a number out of range", "values", -1, -1);
+  }
+  return RPPG_OK;
+}
+
 static rppg_status rppg_nn__read_chunks(const rppg_nn__blob *b, rppg_nn_model *m, rppg_nn_error *e)
 {
-  static const char tag[5][5] = { "SPEC", "CAMR", "NOTE", "BPMS", "NAME" };
+  static const char tag[6][5] = { "SPEC", "CAMR", "NOTE", "BPMS", "NAME", "ADPT" };
   uint32_t at = 0, seen = 0, i;
   rppg_status status;
   while (b->chunk_size - at >= 8) {
@@ -5034,8 +5111,8 @@ static rppg_status rppg_nn__read_chunks(const rppg_nn__blob *b, rppg_nn_model *m
     const uint32_t n = rppg_nn__u32(p + 4), room = b->chunk_size - at - 8;
     int k = 0;
     if (n > room) return rppg_nn__wrong(e, RPPG_ERR_DATA, "a chunk does not fit", "chunks", -1, -1);
-    while (k < 5 && memcmp(p, tag[k], 4) != 0) k++;
-    if (k < 5 && seen >> k & 1)
+    while (k < 6 && memcmp(p, tag[k], 4) != 0) k++;
+    if (k < 6 && seen >> k & 1)
       return rppg_nn__wrong(e, RPPG_ERR_DATA, "a chunk is there twice", tag[k], -1, -1);
     seen |= (uint32_t)1 << k;
     if (k == 0) {
@@ -5049,10 +5126,10 @@ static rppg_status rppg_nn__read_chunks(const rppg_nn__blob *b, rppg_nn_model *m
       for (i = 0; i < n / 4; i++)
         if (!rppg_nn__finite(rppg_nn__float(p + 8 + 4 * i)))
           return rppg_nn__wrong(e, RPPG_ERR_DATA, "a rate is not finite", "BPMS", -1, -1);
-    }
+    } else if (k == 5) rppg_nn__read_adapter(p + 8, n, &m->adapter);
     at += 8 + (n > room - room % 4 ? room : (n + 3) / 4 * 4);
   }
-  return RPPG_OK;
+  return seen >> 5 & 1 ? rppg_nn__check_adapter(&m->spec, &m->adapter, e) : RPPG_OK;
 }
 
 RPPG_DEF rppg_status rppg_nn_read_about(const void *blob, size_t size, rppg_nn_about *about)
@@ -5075,6 +5152,7 @@ RPPG_DEF rppg_status rppg_nn_read_about(const void *blob, size_t size, rppg_nn_a
     if (t.offset == 0 && t.kind == RPPG_NN_OUTPUT) about->y = t;
   }
   about->spec = m.spec;
+  about->adapter = m.adapter;
   about->mem_size = bytes;
   return RPPG_OK;
 }

@@ -14,9 +14,10 @@ enum { RUNS = 5, GUARD = 64, MOST = 1 << 14, ROOM = 1 << 17 };
 static const struct { const char *name; const unsigned char *bytes; size_t size; const float *out; int runs; } blobs[] = {
   { "cnn", gold_cnn, sizeof gold_cnn, gold_cnn_out, 1 },
   { "causal", gold_causal, sizeof gold_causal, gold_causal_out, RUNS },
-  { "mixed", gold_mixed, sizeof gold_mixed, gold_mixed_out, 1 }
+  { "mixed", gold_mixed, sizeof gold_mixed, gold_mixed_out, 1 },
+  { "adapted", gold_adapted, sizeof gold_adapted, gold_adapted_out, 1 }
 };
-enum { CNN, CAUSAL, MIXED, BLOBS };
+enum { CNN, CAUSAL, MIXED, ADAPTED, BLOBS };
 
 /* ---- helpers ----------------------------------------------------------------------------------- */
 
@@ -210,10 +211,14 @@ static void test_contents(void)
   CHECK(m.note_n == 12 && memcmp(m.note, "three layers", 12) == 0, "note");
   CHECK(m.n_classes == 4 && rppg_nn_class_bpm(&m, 3) == 80.0f, "rate of a class that has its own");
   CHECK(rppg_nn_class_bpm(&m, 4) == 60.0f, "... of one that has none");
+  CHECK(m.adapter.n == 0, "no adapter");
   CHECK(rppg_nn_open(NULL, gold_cnn, sizeof gold_cnn, mem_room, need, &e) == RPPG_ERR_ARG, "no model");
   CHECK(rppg_nn_open(&m, NULL, 64, mem_room, need, &e) == RPPG_ERR_ARG && zeroed(&m), "no blob");
   CHECK(rppg_nn_open(&m, gold_cnn, sizeof gold_cnn, NULL, need, &e) == RPPG_ERR_ARG && zeroed(&m), "no memory");
   CHECK(rppg_nn_mem_size(NULL, 64) == 0 && rppg_nn_mem_size(gold_cnn, 0) == 0, "no size for nothing");
+  CHECK(rppg_nn_open(&m, gold_adapted, sizeof gold_adapted, mem_room, ROOM, &e) == RPPG_OK, "a model with an adapter");
+  CHECK(m.adapter.mixes == 2 && m.adapter.channels == 6 && m.adapter.hidden == 2 && m.adapter.taps == 3 && m.adapter.n == 44 &&
+        m.adapter.values == gold_adapted + u32(gold_adapted + 44) + 96, "... which says what it is and where");
 }
 
 /* The state of one stream, put aside and back. */
@@ -300,7 +305,7 @@ static void test_changes(void)
 
 /* ---- forgeries --------------------------------------------------------------------------------- */
 
-enum { HEADER = 1, TENSOR, LAYER, CHUNK, WEIGHTS };
+enum { HEADER = 1, TENSOR, LAYER, CHUNK, WEIGHTS, ADPT = 72 + 8 /* where it begins, behind SPEC */ };
 typedef struct change { int part, index, at, bytes; uint32_t value; } change;
 typedef struct forgery {
   const char *what;
@@ -471,7 +476,30 @@ static const forgery forgeries[] = {
   { "an unknown source", CNN, { { CHUNK, 0, 12, 4, NONE } }, NEW, "source", -1, -1 },
   { "an unknown norm", CNN, { { CHUNK, 0, 44, 4, 77 } }, NEW, "norm", -1, -1 },
   { "a rate of NaN frames", CNN, { { CHUNK, 0, 24, 4, 0x7fc00000 } }, BAD, "spec", -1, -1 },
-  { "a rate of infinite beats", CNN, { { CHUNK, 0, 112, 4, 0x7f800000 } }, BAD, "BPMS", -1, -1 }
+  { "a rate of infinite beats", CNN, { { CHUNK, 0, 112, 4, 0x7f800000 } }, BAD, "BPMS", -1, -1 },
+  { "an adapter that nobody knows", ADAPTED, { { CHUNK, 0, ADPT - 8, 1, 'X' } }, RPPG_OK, "", -1, -1 },
+  { "an adapter twice", ADAPTED, { { CHUNK, 0, ADPT + 192, 4, 0x54504441 } }, BAD, "ADPT", -1, -1 },
+  { "an adapter without its head", ADAPTED, { { CHUNK, 0, ADPT - 4, 4, 136 } }, BAD, "chunks", -1, -1 },
+  { "an adapter that says less than it holds", ADAPTED, { { CHUNK, 0, ADPT, 4, 1 } }, BAD, "size", -1, -1 },
+  { "one that says more", ADAPTED, { { CHUNK, 0, ADPT + 12, 4, 5 } }, BAD, "size", -1, -1 },
+  { "as many matrices as colours", ADAPTED, { { CHUNK, 0, ADPT, 4, 6 } }, BAD, "matrices", -1, -1 },
+  { "matrices whose bytes wrap", ADAPTED, { { CHUNK, 0, ADPT, 4, 0x1c71c71e } }, BAD, "matrices", -1, -1 },
+  { "matrices for no colours", ADAPTED, { { CHUNK, 0, 12, 4, 0 } }, BAD, "matrices", -1, -1 },
+  { "matrices for two signals of four", ADAPTED, { { CHUNK, 0, 8 + 24, 4, 4 } }, BAD, "matrices", -1, -1 },
+  { "one gain too many", ADAPTED, { { CHUNK, 0, ADPT + 4, 4, 7 } }, BAD, "gains", -1, -1 },
+  { "-1 gains", ADAPTED, { { CHUNK, 0, ADPT + 4, 4, NONE } }, BAD, "gains", -1, -1 },
+  { "gains for any channels", ADAPTED, { { CHUNK, 0, ADPT, 4, 0 }, { CHUNK, 0, ADPT + 4, 4, NONE }, { CHUNK, 0, 8 + 24, 4, NONE } },
+    BAD, "gains", -1, -1 },
+  { "no hidden channels", ADAPTED, { { CHUNK, 0, ADPT + 8, 4, 0 } }, BAD, "hidden", -1, -1 },
+  { "33 of them", ADAPTED, { { CHUNK, 0, ADPT + 8, 4, 33 } }, BAD, "hidden", -1, -1 },
+  { "hidden channels without taps", ADAPTED, { { CHUNK, 0, ADPT + 12, 4, 0 } }, BAD, "hidden", -1, -1 },
+  { "hidden channels of a wave", ADAPTED, { { CHUNK, 0, 8, 4, 2 } }, BAD, "hidden", -1, -1 },
+  { "an even number of taps", ADAPTED, { { CHUNK, 0, ADPT + 12, 4, 4 } }, BAD, "taps", -1, -1 },
+  { "65 taps", ADAPTED, { { CHUNK, 0, ADPT + 12, 4, 65 } }, BAD, "taps", -1, -1 },
+  { "a head for a rate", ADAPTED, { { CHUNK, 0, 8, 4, 4 } }, BAD, "taps", -1, -1 },
+  { "an adapter with NaN", ADAPTED, { { CHUNK, 0, ADPT + 16, 4, 0x7fc00000 } }, BAD, "values", -1, -1 },
+  { "an adapter with infinity", ADAPTED, { { CHUNK, 0, ADPT + 176, 4, 0xff800000 } }, BAD, "values", -1, -1 },
+  { "an adapter with 65", ADAPTED, { { CHUNK, 0, ADPT + 100, 4, 0x42820000 } }, BAD, "values", -1, -1 }
 };
 
 static void forge(const forgery *f, unsigned char *copy)

@@ -246,6 +246,24 @@ def annotated(g):
         layer.name = f"layer {i}"
 
 
+@model
+def adapted(g):
+    """An adapter of every part: matrices, gains, a head for classes."""
+    x = g.input((1, 6, 12, 1))
+    g.output(g.dense(g.reduce(g.reshape(x, (1, 6, 3, 4)), "mean", (1, 2)), normal(7, 4), normal(7)))
+    g.spec = {"task": 1, "source": 1, "frames": 12, "hop": 3, "fps": 30.0, "channels": 6, "norm": 2, "bpm_first": 40.0, "bpm_step": 2.5}
+    g.adapter = blob.Adapter(normal(2, 3, 3), normal(6), normal(6), normal(2, 5), normal(2), normal(2, 5))
+
+
+@model
+def filtered(g):
+    """An adapter with a filter for a wave."""
+    x = g.input((8, 4, 4, 3))
+    g.output(g.dense(g.reduce(x, "mean", (1, 2)), normal(1, 3)))
+    g.spec = {"task": 2, "source": 2, "frames": 8, "hop": 8, "fps": 30.0, "channels": 3, "w": 4, "h": 4, "norm": 1}
+    g.adapter = blob.Adapter(normal(1, 3, 3), normal(3), normal(3), filter=normal(7))
+
+
 def main(folder):
     global rng
     folder.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@
   cnn      convolution, maximum, a vector, softmax; f32, with every chunk
   causal   one frame in, one number out; a state that begins as a weight, one that begins as zeros
   mixed    the weights of one convolution as f16, of another as s8
+  adapted  six signals to five classes, with an adapter, which rppg_nn_run does not apply
 
 Inputs are ((37 i + 11 run) mod 101 - 50) / 64, here and in the test.
 """
@@ -105,8 +106,19 @@ def mixed():
     finish("mixed", g, conv2d(y, whole[:, :, None], np.zeros(2), (0, 0)), ["f16", "s8"])
 
 
+def adapted():
+    g, w, b = blob.Graph(), normal(5, 24), normal(5)
+    x = g.input((1, 6, 4, 1))
+    g.output(g.dense(g.reshape(x, (1, 1, 1, 24)), w, b))
+    g.spec = {"task": 1, "source": 1, "frames": 4, "hop": 1, "fps": 30.0, "channels": 6, "norm": 2, "bpm_first": 40.0, "bpm_step": 5.0}
+    g.adapter = blob.Adapter(normal(2, 3, 3), normal(6), normal(6), normal(2, 3), normal(2), normal(2, 3))
+    g.note = "three parts"
+    finish("adapted", g, w.astype(float) @ given(24) + b)
+
+
 print(f"/* tests/golden/make_nn_open.py; NumPy {np.__version__}, SciPy {scipy.__version__}; seed {SEED}. "
       "Do not edit. */")
 cnn()
 causal()
 mixed()
+adapted()

@@ -45,6 +45,48 @@ class BlobError(Exception):
     """What is wrong with a graph or a blob, for people."""
 
 
+def nothing(*shape):
+    return dataclasses.field(default_factory=lambda: np.zeros(shape, np.float32))
+
+
+@dataclasses.dataclass(eq=False)
+class Adapter:
+    """What one camera needs beside the weights: the header's chunk ADPT. Empty arrays: that part is not there."""
+    mix: np.ndarray = nothing(0, 3, 3)   # of the colours, for all or for each region
+    gain: np.ndarray = nothing(0)        # [channels]
+    offset: np.ndarray = nothing(0)
+    rise: np.ndarray = nothing(0, 0)     # u [hidden][taps] of the head for classes
+    bias: np.ndarray = nothing(0)        # b [hidden]
+    fall: np.ndarray = nothing(0, 0)     # v [hidden][taps]
+    filter: np.ndarray = nothing(0)      # w [taps] of the head for a wave
+
+    def arrays(self):
+        return [np.asarray(getattr(self, field.name), np.float32) for field in dataclasses.fields(self)]
+
+    @property
+    def size(self):
+        return sum(a.size for a in self.arrays())
+
+    def pack(self):
+        mix, gain, offset, rise, bias, fall, filter_ = self.arrays()
+        taps = rise.shape[1] if rise.size else len(filter_)
+        if (mix.shape[1:] != (3, 3) or gain.ndim != 1 or offset.shape != gain.shape or rise.ndim != 2 or bias.shape != rise.shape[:1]
+                or fall.shape != rise.shape or filter_.ndim != 1 or (rise.size and filter_.size)):
+            raise BlobError("an adapter whose parts do not fit together")
+        return struct.pack("<4I", len(mix), len(gain), len(bias), taps) + b"".join(a.astype("<f4").tobytes() for a in self.arrays())
+
+    @classmethod
+    def unpack(cls, data):
+        mixes, channels, hidden, taps = struct.unpack_from("<4I", data)
+        shapes = [(mixes, 3, 3), (channels,), (channels,), (hidden, taps), (hidden,), (hidden, taps), (0 if hidden else taps,)]
+        values, parts = np.frombuffer(data, "<f4", offset=16), []
+        for shape in shapes:
+            n = int(np.prod(shape))
+            parts.append(values[:n].reshape(shape).astype(np.float32))
+            values = values[n:]
+        return cls(*parts)
+
+
 @dataclasses.dataclass(eq=False)
 class Tensor:
     shape: tuple
@@ -99,7 +141,7 @@ def up64(n):
 class Graph:
     def __init__(self):
         self.layers, self.inputs, self.outputs, self.states = [], [], [], []
-        self.spec, self.camera, self.note, self.classes = {}, "", "", None
+        self.spec, self.camera, self.note, self.classes, self.adapter = {}, "", "", None, None
         self.direct = False  # convolutions from here on never go Winograd's way: for networks that magnify rounding
 
     # ---- building ----
@@ -506,7 +548,7 @@ class Graph:
     def chunks(self):
         spec = struct.pack("<16I", *[0] * 16) if not self.spec else b"".join(
             struct.pack("<f" if k in SPEC_FLOATS else "<I", self.spec.get(k, 0)) for k in SPEC) + bytes(12)
-        parts = [(b"SPEC", spec), (b"CAMR", self.camera.encode()), (b"NOTE", self.note.encode()),
+        parts = [(b"SPEC", spec), (b"ADPT", self.adapter.pack() if self.adapter else b""), (b"CAMR", self.camera.encode()), (b"NOTE", self.note.encode()),
                  (b"BPMS", b"" if self.classes is None else np.asarray(self.classes, "<f4").tobytes()),
                  (b"NAME", b"".join(layer.name.encode() + b"\0" for layer in self.layers))]
         return b"".join(tag + struct.pack("<I", len(text)) + text + bytes(-len(text) % 4) for tag, text in parts if text)
@@ -635,6 +677,8 @@ def read(blob):
         if tag == b"SPEC":
             words = [struct.unpack_from("<f" if k in SPEC_FLOATS else "<I", text, 4 * i)[0] for i, k in enumerate(SPEC)]
             g.spec = dict(zip(SPEC, words)) if any(words) else {}
+        elif tag == b"ADPT":
+            g.adapter = Adapter.unpack(text)
         elif tag == b"CAMR":
             g.camera = text.decode()
         elif tag == b"NOTE":

@@ -12,7 +12,8 @@ import numpy as np
 METHODS = {"pos": 0, "chrom": 1, "green": 2, "contact": 3, "pbv": 4, "consensus": 12}  # rppg_method
 FORMATS = ("grey", "420", "422", "444", "rgb")  # of frames, in shim.c's order
 HERE = pathlib.Path(__file__).resolve().parent
-RESULTS = ("t_s", "hr_bpm", "tracked_bpm", "confidence", "snr_db", "window_s", "fps", "flags", "raw_bpm")
+RESULTS = ("t_s", "hr_bpm", "tracked_bpm", "confidence", "snr_db", "window_s", "fps", "flags", "raw_bpm",
+           "source", "model_bpm", "model_share")
 
 
 class ToolError(Exception):
@@ -65,7 +66,8 @@ def library():
         for name, result, arguments in (
                 ("results", ctypes.c_int, []), ("evidence", ctypes.c_int, []),
                 ("version", ctypes.c_char_p, []), ("flag_text", ctypes.c_char_p, [ctypes.c_uint]),
-                ("open", p, [ctypes.c_int, ctypes.c_int, d, d, d, d]), ("close", None, [p]),
+                ("open", p, [ctypes.c_int, ctypes.c_int, d, d, d, d, ctypes.c_char_p, size, ctypes.c_int]),
+                ("learnt", ctypes.c_uint, [p]), ("close", None, [p]),
                 ("push", ctypes.c_int, [p, p, p, size]), ("fragment", ctypes.c_int, [p, size, p]),
                 ("push_frame", ctypes.c_int, [p, *[ctypes.c_int] * 4, p, p, ctypes.c_int64, p]),
                 ("estimate", ctypes.c_int, [p, p]),
@@ -80,13 +82,15 @@ def library():
 
 class Session:
     """rppg_session over mean colours, or over frames with rois None: the six of RPPG_LAYOUT_FACE6. Zeros select the
-    header's defaults."""
+    header's defaults; model: a blob of a model of colour signals; adapt: it learns from the FFT's sure windows."""
 
-    def __init__(self, method="pos", rois=1, rate_hz=0.0, window_s=0.0, bpm=(0.0, 0.0)):
-        self.lib, self.rois = library(), 6 if rois is None else rois
-        self.handle = self.lib.shim_open(METHODS[method], -1 if rois is None else rois, rate_hz, window_s, *bpm)
+    def __init__(self, method="pos", rois=1, rate_hz=0.0, window_s=0.0, bpm=(0.0, 0.0), model=None, adapt=False):
+        self.lib, self.rois, self.model = library(), 6 if rois is None else rois, model  # the blob is read where it is
+        self.handle = self.lib.shim_open(METHODS[method], -1 if rois is None else rois, rate_hz, window_s, *bpm, model,
+                                         len(model or b""), adapt)
         if not self.handle:
-            raise ToolError(f"rppg_init refuses {method}, {rois} regions, {rate_hz} Hz, {window_s} s, {bpm} bpm")
+            raise ToolError(f"rppg_init refuses {method}, {rois} regions, {rate_hz} Hz, {window_s} s, {bpm} bpm"
+                            + (" with this model" if model else ""))
         self.row = np.zeros(len(RESULTS) + self.lib.shim_evidence())
 
     def push(self, rgb, t_us):
@@ -115,6 +119,10 @@ class Session:
         status = self.lib.shim_estimate(self.handle, self.row.ctypes.data)
         return self.row.copy() if status == 0 else None
 
+    def learnt(self):
+        """Steps of the model's adapter so far."""
+        return self.lib.shim_learnt(self.handle)
+
     def wave(self):
         out = np.zeros(1 << 16, np.float32)
         return out[:self.lib.shim_wave(self.handle, out.ctypes.data, len(out))]
@@ -137,10 +145,10 @@ class Session:
         self.close()
 
 
-def windows(t_s, rgb, method, window_s, step_s, bpm=(0.0, 0.0), rate_hz=0.0):
+def windows(t_s, rgb, method, window_s, step_s, bpm=(0.0, 0.0), rate_hz=0.0, model=None):
     """(start, end, row) of every whole window: ends at window_s, window_s + step_s, ..."""
     t_us = np.round((np.asarray(t_s) - t_s[0]) * 1e6).astype(np.int64)
-    with Session(method, rgb.shape[1], rate_hz, window_s, bpm) as session:
+    with Session(method, rgb.shape[1], rate_hz, window_s, bpm, model) as session:
         done, end = 0, window_s
         while end <= t_us[-1] * 1e-6 + 1e-9:
             upto = int(np.searchsorted(t_us, round(end * 1e6), side="right"))

@@ -4,7 +4,7 @@ import pathlib
 import struct
 
 from . import core, nn
-from .blob import ABSENT, BYTES, KINDS, SPEC, SPEC_FLOATS, TYPES, up64
+from .blob import ABSENT, Adapter, BYTES, KINDS, SPEC, SPEC_FLOATS, TYPES, up64
 from .pack import NORMS, SOURCES, TASKS
 
 
@@ -80,6 +80,11 @@ def spec_lines(blob):
     if "BPMS" in blob.chunks:
         rates = struct.unpack(f"<{len(blob.chunks['BPMS']) // 4}f", blob.chunks["BPMS"][:len(blob.chunks["BPMS"]) // 4 * 4])
         yield f"{'classes':11} {len(rates)}: " + ", ".join(f"{r:g}" for r in rates[:6]) + (", ..." if len(rates) > 6 else "")
+    if "ADPT" in blob.chunks:
+        adapter = Adapter.unpack(blob.chunks["ADPT"])
+        head = (f"a head of {len(adapter.bias)} x {adapter.rise.shape[1]} taps" if len(adapter.bias) else
+                f"a filter of {len(adapter.filter)} taps" if len(adapter.filter) else "no head")
+        yield f"{'adapter':11} {adapter.size} numbers: {len(adapter.mix)} colour matrices, {len(adapter.gain)} gains and offsets, {head}"
     for tag, key in (("CAMR", "camera"), ("NOTE", "note")):
         if tag in blob.chunks:
             yield f"{key:11} {blob.chunks[tag].decode('utf-8', 'replace')}"

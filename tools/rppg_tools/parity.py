@@ -9,7 +9,8 @@ from . import convert, core, evaluate, nn
 
 # Options and frames of a clip where the network's own defaults would take minutes in PyTorch's double.
 SMALL = {"PhysFormer": ({}, 16), "PhysNet": ({}, 32), "PhysMamba": ({}, 32), "iBVPNet": ({"frames": 32}, None),
-         "FactorizePhys": ({}, 32), "rFaceNet": ({}, 32), "LQ-rPPG": ({}, 32)}
+         "FactorizePhys": ({}, 32), "rFaceNet": ({}, 32), "LQ-rPPG": ({}, 32),
+         "RhythmMamba": ({}, 32)}
 SEED = 2
 
 

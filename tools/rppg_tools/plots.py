@@ -78,3 +78,43 @@ def draw(rows, folder):
             plot(axes, chosen)
             axes.legend(fontsize=6)
             save(figure, folder / f"{name}.svg")
+
+
+# ---- of training --------------------------------------------------------------------------------------
+
+def range_test(rates, losses, name, path):
+    """Loss against learning rate, smoothed along the rates' logarithm; the rate where that is least, which is given back, and
+    its hundredth are marked [Kopeliovich2019, fig. 5]."""
+    width = max(1, len(losses) // 20)
+    kernel = np.exp(-0.5 * (np.arange(-3 * width, 3 * width + 1) / width) ** 2)
+    smooth = np.convolve(np.pad(losses, 3 * width, mode="edge"), kernel / kernel.sum(), "valid")
+    high = float(rates[np.argmin(smooth)])
+    figure, axes = pyplot.subplots()
+    axes.semilogx(rates, losses, ".", ms=3, alpha=0.5)
+    axes.semilogx(rates, smooth)
+    for rate in (high / 100, high):
+        axes.axvline(rate, color="black", lw=0.7, ls="--")
+    axes.set(xlabel="learning rate", ylabel="loss", title=name)
+    save(figure, path)
+    return high
+
+
+def estimates(networks, path):
+    """Figure 6 of Kopeliovich 2019: {network: {subset: (references, estimates)}}, bpm; how many fragments fell where, darker is
+    more, on a logarithmic scale. Dashed: no error; dash-dotted: 3 bpm."""
+    subsets = list(next(iter(networks.values())))
+    figure, axes = pyplot.subplots(len(networks), len(subsets), sharex=True, sharey=True, squeeze=False,
+                                   figsize=(1.6 * len(subsets), 1.6 * len(networks) + 0.3))
+    edges = np.linspace(40, 125, 52)
+    for line, (network, by_subset) in zip(axes, networks.items()):
+        for panel, (subset, (reference, estimate)) in zip(line, by_subset.items()):
+            counts, _, _ = np.histogram2d(np.clip(estimate, 40, 125), reference, [edges, edges])
+            panel.imshow(np.log1p(counts), origin="lower", extent=(40, 125, 40, 125), cmap="Greys", interpolation="none")
+            for offset, style in ((-3, "-."), (0, "--"), (3, "-.")):
+                panel.axline((80, 80 + offset), slope=1, color="tab:red", lw=0.5, ls=style)
+            panel.set_title(f"{network}, {subset}", fontsize=7)
+            panel.tick_params(labelsize=6)
+            panel.set(xlim=(40, 125), ylim=(40, 125))
+    figure.supxlabel("reference, bpm", fontsize=8)
+    figure.supylabel("estimate, bpm", fontsize=8)
+    save(figure, path)

@@ -14,7 +14,8 @@ SHIM int shim_results(void);
 SHIM int shim_evidence(void);
 SHIM const char *shim_version(void);
 SHIM const char *shim_flag_text(unsigned flag);
-SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, double bpm_min, double bpm_max);
+SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, double bpm_min, double bpm_max,
+                     const void *model, size_t model_size, int adapt);
 SHIM void shim_close(void *p);
 SHIM int shim_push(void *p, const float *rgb, const int64_t *t_us, size_t n);
 SHIM int shim_estimate(void *p, double *out);
@@ -22,11 +23,12 @@ SHIM int shim_push_frame(void *p, int format, int full, int w, int h, const uint
                          int64_t t_us, float *out);
 SHIM int shim_fragment(void *p, size_t frames, float *out);
 SHIM size_t shim_wave(void *p, float *out, size_t cap);
+SHIM unsigned shim_learnt(void *p);
 SHIM size_t shim_spectrum(void *p, float *out, size_t cap, double *bin_hz);
 
 typedef struct shim { rppg_session s; void *mem; rppg_part parts[RPPG_MAX_ROIS]; } shim;
 
-enum { RESULTS = 9 };
+enum { RESULTS = 12 };
 
 SHIM int shim_results(void) { return RESULTS; }
 SHIM int shim_evidence(void) { return RPPG__EVIDENCE; }
@@ -35,7 +37,7 @@ SHIM const char *shim_flag_text(unsigned flag) { return rppg_flag_text(flag); }
 
 /* Zeros are defaults; rois only counts, since colours are pushed; below 0: the six of RPPG_LAYOUT_FACE6, for frames. */
 static rppg_config config(const rppg_part *parts, int method, int rois, double rate_hz, double window_s,
-                          double bpm_min, double bpm_max)
+                          double bpm_min, double bpm_max, const void *model, size_t model_size)
 {
   rppg_config c;
   memset(&c, 0, sizeof c);
@@ -46,18 +48,22 @@ static rppg_config config(const rppg_part *parts, int method, int rois, double r
   c.window_s = window_s;
   c.bpm_min = bpm_min;
   c.bpm_max = bpm_max;
+  c.model = model;
+  c.model_size = model_size;
   return c;
 }
 
-/* NULL for a config that the header refuses, or without memory. */
-SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, double bpm_min, double bpm_max)
+/* NULL for a config that the header refuses, or without memory. model may be NULL; it must stay where it is. */
+SHIM void *shim_open(int method, int rois, double rate_hz, double window_s, double bpm_min, double bpm_max,
+                     const void *model, size_t model_size, int adapt)
 {
   shim *h = (shim *)calloc(1, sizeof *h);
   rppg_config c;
   size_t size, i;
   if (!h) return NULL;
   for (i = 0; i < RPPG_MAX_ROIS; i++) h->parts[i].w = h->parts[i].h = 1.0f;
-  c = config(h->parts, method, rois, rate_hz, window_s, bpm_min, bpm_max);
+  c = config(h->parts, method, rois, rate_hz, window_s, bpm_min, bpm_max, model, model_size);
+  c.adapt = adapt;
   size = rppg_mem_size(&c);
   h->mem = size ? malloc(size) : NULL;
   if (h->mem && rppg_init(&h->s, &c, h->mem, size) == RPPG_OK) return h;
@@ -70,6 +76,9 @@ SHIM void shim_close(void *p)
   if (p) free(((shim *)p)->mem);
   free(p);
 }
+
+/* Steps that the model's adapter has learnt. */
+SHIM unsigned shim_learnt(void *p) { return (unsigned)rppg_adapter_steps(&((shim *)p)->s); }
 
 /* rgb [n][rois][3], t_us [n]; how many were refused. */
 SHIM int shim_push(void *p, const float *rgb, const int64_t *t_us, size_t n)
@@ -119,7 +128,9 @@ SHIM int shim_fragment(void *p, size_t frames, float *out)
   if (h->s.total < frames || h->s.n < frames) return 0;
   memset(&r, 0, sizeof r);
   r.frames = frames;
+  r.step = 1;
   r.in = out;
+  r.nn.spec.channels = (uint32_t)h->s.channels;
   r.nn.spec.norm = RPPG_NN_NORM_RANGE;
   h->s.reader = &r;
   rppg__model_signals(&h->s);
@@ -144,6 +155,9 @@ SHIM int shim_estimate(void *p, double *out)
   out[5] = r.window_s;
   out[6] = r.fps;
   out[7] = (double)r.flags;
+  out[9] = (double)r.source;
+  out[10] = h->s.reader ? h->s.reader->said : 0.0;
+  out[11] = h->s.reader ? h->s.reader->sharp : 0.0;
   for (i = 0; i < RPPG__EVIDENCE; i++) out[RESULTS + i] = h->s.evidence[i];
   return (int)status;
 }

@@ -19,6 +19,7 @@ class Case:
 CASES = {
     "SE": Case("SE", [(2, 1, 18, 64)], 62_675), "CE": Case("CE", [(2, 1, 18, 64)], 70_676),
     "CL": Case("CL", [(2, 1, 18, 64)], 70_676), "CL+F": Case("CL+F", [(2, 1, 18, 64)], 72_017),
+    "spectral": Case("spectral", [(2, 1, 18, 64)], 63_897),
     "DeepPhys": Case("DeepPhys", [(4, 6, 36, 36)], 532_899),
     "TS-CAN": Case("TS-CAN", [(8, 6, 36, 36)], 532_899, {"depth": 4}),
     "MTTS-CAN": Case("MTTS-CAN", [(4, 6, 72, 72)], 934_564, {"depth": 4, "size": 72}, {}),
@@ -32,9 +33,11 @@ CASES = {
     "PhysMamba": Case("PhysMamba", [(1, 3, 8, 32, 32)], 728_769),
     "LQ-rPPG": Case("LQ-rPPG", [(1, 3, 24, 32, 32)], 405_453),
     "LQ-rPPG trained": Case("LQ-rPPG", [(1, 3, 160, 32, 32)], 405_453),
+    "RhythmMamba": Case("RhythmMamba", [(1, 3, 24, 32, 32)], 4_922_125, {"depth": 3}, {}),
     "ME-rPPG": Case("ME-rPPG", [(1, 3, 3, 36, 36)], 580_333),
     "FacePhys": Case("FacePhys", [(1, 3, 3, 36, 36)], 720_913),
     "rFaceNet": Case("rFaceNet", [(1, 3, 8, 32, 32)], 616_195),
-    "student": Case("student", [(8, 3, 36, 36)], 171_940, {"depth": 4}),
+    "student": Case("student", [(1, 3, 8, 36, 36)], 103_876),
+    "PhysNet 32": Case("PhysNet", [(1, 3, 8, 36, 36)], 192_929, {"width": 32}),
     "ME-rPPG 12 taps": Case("ME-rPPG", [(1, 3, 3, 36, 36)], 604_909, {"taps": 12}),
 }

@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 from cases import CASES  # noqa: E402
 from rppg_tools import arch  # noqa: E402
 from rppg_tools.core import ToolError  # noqa: E402
+from rppg_tools.arch.colour import class_bpm  # noqa: E402
 from rppg_tools.arch.seeded import fill, noise  # noqa: E402
 
 torch.set_num_threads(1)  # small layers: threads cost more than they bring
@@ -147,8 +148,8 @@ def test_training_only_parts_may_be_left_out():
 
 # ---- training ---------------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", ["CL+F", "TS-CAN", "EfficientPhys", "PhysNet", "FactorizePhys FSAM", "PhysMamba",
-                                  "LQ-rPPG", "student", "rFaceNet"])
+@pytest.mark.parametrize("name", ["CL+F", "spectral", "TS-CAN", "EfficientPhys", "PhysNet", "FactorizePhys FSAM", "PhysMamba",
+                                  "LQ-rPPG", "RhythmMamba", "student", "rFaceNet"])
 def test_every_parameter_learns(name):
     case = CASES[name]
     torch.manual_seed(1)
@@ -177,8 +178,19 @@ def test_rfacenet_branches():
     assert model(x).shape == (1, 8), "no identities where nothing is learnt"
 
 
+def test_spectral_is_smaller_than_clf_and_hears_a_rate_at_once():
+    """Its pairs begin as sines: a plain one through them is loudest at its own class."""
+    model = arch.build("spectral")
+    assert arch.parameters(model) < 72_017
+    t = torch.arange(64) / 15
+    for bpm in (50.0, 77.0, 120.0):
+        pair = model.pairs(torch.sin(2 * np.pi * bpm / 60 * t + 1)).square().detach()
+        length = (pair[:256] + pair[256:])[:128]
+        assert abs(class_bpm(int(length.argmax())) - bpm) < 2
+
+
 def test_student_is_small_and_shows_its_features():
-    model = arch.build("student", depth=4)
+    model = arch.build("student")
     assert arch.parameters(model) <= 230_000
-    maps = model.features(noise(4, 3, 36, 36))
-    assert [tuple(m.shape) for m in maps] == [(4, 24, 36, 36), (4, 48, 18, 18), (4, 96, 9, 9)]
+    maps = model.features(noise(2, 3, 4, 36, 36))
+    assert [tuple(m.shape) for m in maps] == [(2, 16, 4, 18, 18), (2, 32, 4, 9, 9), (2, 64, 4, 4, 4)]

@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 
-from rppg_tools import calibrate, core, data, evaluate, synth
+from rppg_tools import blob, calibrate, core, data, evaluate, synth
 from rppg_tools.__main__ import main
 
 BEGIN, END = "<!-- rppg_tools evaluate: begin -->", "<!-- rppg_tools evaluate: end -->"
@@ -150,3 +150,86 @@ def test_calibrate_rewrites_only_its_table(sets, tmp_path, monkeypatch, capsys):
     assert table in new and outside.sub("", new) == outside.sub("", old)
     assert main(["calibrate", str(sets), "--header", str(header)]) == 0 and header.read_text() == new
     assert main(["calibrate", str(sets), "--header", str(sets / "finger-oximetry" / "100001_gt.csv")]) == 1
+
+
+@pytest.fixture
+def model(tmp_path):
+    """A model on six regions that always names 72 bpm, and is sure of it."""
+    g = blob.Graph()
+    x = g.reshape(g.input((1, 18, 64, 1)), (1, 1, 1, 18 * 64))
+    g.output(g.dense(x, np.zeros((3, 18 * 64)), np.array([0.0, 20.0, 0.0])))
+    g.spec = {"task": 1, "source": 1, "norm": 2, "frames": 64, "hop": 10, "fps": 15.0, "channels": 18}
+    g.classes = [60.0, 72.0, 90.0]
+    g.write(tmp_path / "model.rppg")
+    return tmp_path / "model.rppg"
+
+
+def side_rows(printed):
+    lines = [line.strip("| ").split(" | ") for line in printed.splitlines() if line.startswith("| ")]
+    return [dict(zip(lines[0], line)) for line in lines[1:]]
+
+
+def test_model_and_fft_side_by_side(own, model, tmp_path, capsys):
+    rows = tmp_path / "rows.csv"
+    assert main(["evaluate", str(own), "--model", str(model), "--methods", "pos", "--windows", "12", "--rows", str(rows)]) == 0
+    row, = side_rows(capsys.readouterr().out)
+    seen = list(csv.DictReader(open(rows, encoding="utf-8")))
+    truth = np.array([float(r["reference"]) for r in seen])
+    assert int(row["n"]) == len(seen) and set(truth.round()) == {72, 90}, "one recording at 72, one at 90"
+    assert float(row["FFT: MAE"]) < 0.5 and float(row["FFT: within 3 %"]) == 100
+    assert float(row["model: MAE"]) == pytest.approx(np.abs(72 - truth).mean(), abs=0.01)
+    assert float(row["model: within 5 %"]) == pytest.approx(100 * (truth < 77).mean(), abs=0.1) and row["model: coverage %"] == "100.0"
+    assert float(row["session: within 5 %"]) == 100, "the FFT is sure: a model that is wrong is not followed"
+    for name, bpm in (("fft", None), ("model", 72.0), ("bpm", None)):
+        values = np.array([float(r[name]) for r in seen])
+        assert np.allclose(values, bpm if bpm else truth, atol=3)
+    plain = tmp_path / "plain.csv"
+    assert main(["evaluate", str(own), "--methods", "pos", "--windows", "12", "--rows", str(plain)]) == 0
+    for a, b in zip(seen, csv.DictReader(open(plain, encoding="utf-8"))):
+        assert a["fft"] == b["bpm"] and "model" not in b
+
+
+def test_simulated_recordings(model, capsys):
+    command = ["evaluate", "--simulated", "webcam,nir", "--clips", "2", "--splits", "test", "--windows", "15", "--model", str(model)]
+    assert main(command) == 0
+    first = capsys.readouterr().out
+    rows = side_rows(first)
+    assert {(r["recordings"], r["method"]) for r in rows[:4]} == {
+        ("simulated webcam", "pos"), ("simulated webcam", "chrom"), ("simulated webcam", "green"), ("simulated nir", "green")}
+    assert all(int(r["n"]) >= 2 for r in rows)
+    assert main(command) == 0 and capsys.readouterr().out == first, "the seed decides"
+
+
+def test_models_that_cannot_be_shown_recordings(own, model, tmp_path, capsys):
+    g = blob.Graph()
+    g.output(g.dense(g.input((1, 1, 1, 4)), np.eye(4)))
+    g.write(tmp_path / "other.rppg")
+    (tmp_path / "broken.rppg").write_bytes(model.read_bytes()[:-3])
+    for name, words in (("other", "colour signals"), ("broken", "broken.rppg"), ("none", "none.rppg")):
+        assert main(["evaluate", str(own), "--model", str(tmp_path / f"{name}.rppg")]) == 1
+        assert words in capsys.readouterr().err
+    assert main(["evaluate", "--model", str(model)]) == 1 and "--simulated" in capsys.readouterr().err
+
+
+def test_weights_of_a_model_are_those_that_made_the_windows(model, tmp_path, monkeypatch, capsys):
+    """Windows drawn with known chances; the fit finds these, and the command writes them, and nothing else."""
+    rng, truth, rows = np.random.default_rng(6), {"agree": (0.8, 1.2, 0.5), "model": (-0.3, 1.5, -0.5), "fft": (1.0, -0.6, 0.2)}, []
+    for methods in calibrate.KINDS:
+        for k in range(12000):
+            c, share = rng.uniform(0.02, 0.98, 2)
+            chance = {who: 1 / (1 + np.exp(-(a * np.log(c / (1 - c)) + b * np.log(share / (1 - share)) + d))) for who, (a, b, d) in truth.items()}
+            agree, u = k % 2 == 0, rng.random(2)
+            fft = 60.0 if u[0] < chance["agree" if agree else "fft"] else 80.0
+            said = fft if agree else 60.5 if fft == 80.0 and u[1] < chance["model"] / (1 - chance["fft"]) else 100.0
+            rows.append(row(fft, 60, c, method=methods[0], fft=fft, fft_confidence=c, model=said, sharp=share))
+    for kind in calibrate.fit_model(rows):
+        assert kind[0] == pytest.approx(truth["agree"], abs=0.1) and kind[2] == pytest.approx(truth["fft"], abs=0.1)
+        assert kind[1][1] > 0.3, "the sharper, the likelier"
+    header = tmp_path / "rppg.h"
+    old = (core.header_folder() / "rppg.h").read_text(encoding="utf-8")
+    header.write_text(old, encoding="utf-8")
+    monkeypatch.setattr(calibrate, "model_rows", lambda folder, models: rows)
+    assert main(["calibrate", str(tmp_path), "--model", str(model), "--header", str(header)]) == 0
+    table, new = capsys.readouterr().out, header.read_text(encoding="utf-8")
+    outside = re.compile(re.escape(calibrate.MODEL_BEGIN) + ".*" + re.escape(calibrate.MODEL_END), re.DOTALL)
+    assert table in new and new != old and outside.sub("", new) == outside.sub("", old)

@@ -1,3 +1,5 @@
+import copy
+
 import numpy as np
 import pytest
 
@@ -57,6 +59,22 @@ def test_quantised_network(method):
         assert 10 * np.log10(np.mean(y ** 2) / np.mean((y - runs[0][k]) ** 2)) > 18
     for run in runs:  # the last layers of each output are f32: not exact, but the numbers behind them are
         assert np.array_equal(run[1], runs[0][1])
+
+
+def test_an_activation_without_a_form_of_8_bits():
+    """Its convolution is of 8 bits all the same, and what reads it."""
+    g = blob.Graph()
+    x = g.conv(g.input((1, 1, 20, 4)), weights(16, 4, 3), pad=(0, 0, 1), act="square")
+    g.output(g.conv(x, weights(6, 16, 3), pad=(0, 0, 1), act="abs"))
+    g.output(g.slice(x, (0, 0, 0, 0), (1, 1, 5, 16)))
+    data = [(rng.standard_normal((1, 1, 20, 4)).astype(np.float32),) for _ in range(6)]
+    for graph in (g, blob.read(copy.deepcopy(g).pack())):
+        small, _ = quantize.quantize(graph, data, "mse")
+        ops = [layer.op for layer in small.layers]
+        assert ops.count("conv_s8") == 2 and ops.count("act") == 2 and "conv" not in ops
+        for x in data:
+            for a, b in zip(nn.Model(copy.deepcopy(g).pack())(*x), nn.Model(small.pack())(*x)):
+                assert 10 * np.log10(np.mean(a ** 2) / np.mean((a - b) ** 2)) > 18
 
 
 def test_layers_kept_as_they_are():

@@ -15,13 +15,16 @@ from .physformer import PhysFormer
 from .physmamba import PhysMamba
 from .physnet import PhysNet
 from .rfacenet import RFaceNet
+from .rhythmmamba import RhythmMamba
 from .spec import graph
+from .spectral import Spectral
 from .student import Student
 
 NETWORKS = {"SE": SE, "CE": CE, "CL": CL, "CL+F": CLF, "DeepPhys": DeepPhys, "TS-CAN": TSCAN, "MTTS-CAN": MTTSCAN,
             "EfficientPhys": EfficientPhys, "BigSmall": BigSmall, "PhysNet": PhysNet, "iBVPNet": IBVPNet,
             "FactorizePhys": FactorizePhys, "PhysFormer": PhysFormer, "PhysMamba": PhysMamba, "LQ-rPPG": LQRPPG,
-            "ME-rPPG": MERPPG, "FacePhys": FacePhys, "rFaceNet": RFaceNet, "student": Student}
+            "RhythmMamba": RhythmMamba, "ME-rPPG": MERPPG, "FacePhys": FacePhys, "rFaceNet": RFaceNet, "student": Student,
+            "spectral": Spectral}
 
 
 def build(name, **options):

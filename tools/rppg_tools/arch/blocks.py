@@ -82,16 +82,17 @@ class CentralDifference(nn.Module):
 
 class BiMamba(nn.Module):
     """Mamba (Gu and Dao 2023) over a sequence x [N, L, dim] in both directions: one input and one output
-    projection, everything between them twice, the second set (names in _b) on the reversed sequence."""
+    projection, everything between them twice, the second set (names in _b) on the reversed sequence.
+    ends: ("",) leaves the second set out."""
 
-    def __init__(self, dim, states, taps=4, expand=2):
+    def __init__(self, dim, states, taps=4, expand=2, ends=("", "_b")):
         super().__init__()
         inner, self.rank, self.states = expand * dim, math.ceil(dim / 16), states
         self.in_proj = nn.Linear(dim, 2 * inner, bias=False)
         self.out_proj = nn.Linear(inner, dim, bias=False)
         decay = torch.arange(1, states + 1).float().log().repeat(inner, 1)
-        for end, log in (("", "A_log"), ("_b", "A_b_log")):
-            self.register_parameter(log, nn.Parameter(decay.clone()))
+        for end in ends:
+            self.register_parameter(self.log_name(end), nn.Parameter(decay.clone()))
             self.register_parameter("D" + end, nn.Parameter(torch.ones(inner)))
             self.add_module("conv1d" + end, nn.Conv1d(inner, inner, taps, groups=inner, padding=taps - 1))
             self.add_module("x_proj" + end, nn.Linear(inner, self.rank + 2 * states, bias=False))
@@ -101,11 +102,14 @@ class BiMamba(nn.Module):
                 step.bias.copy_(dt + torch.log(-torch.expm1(-dt)))
             self.add_module("dt_proj" + end, step)
 
+    @staticmethod
+    def log_name(end):
+        return "A_b_log" if end else "A_log"
+
     def direction(self, end):
         """(conv, x_proj, dt_proj, A, D) of the forward ("") or the backward ("_b") half"""
-        log = self.A_b_log if end else self.A_log
-        return (*(getattr(self, name + end) for name in ("conv1d", "x_proj", "dt_proj")), -log.exp(),
-                getattr(self, "D" + end))
+        return (*(getattr(self, name + end) for name in ("conv1d", "x_proj", "dt_proj")),
+                -getattr(self, self.log_name(end)).exp(), getattr(self, "D" + end))
 
     def scan(self, x, gate, end):
         """x, gate [N, L, inner]"""
@@ -115,9 +119,9 @@ class BiMamba(nn.Module):
         step = F.softplus(dt_proj(step))
         decay, drive = torch.exp(step[..., None] * a), (step * x)[..., None] * b[:, :, None]
         state, out = torch.zeros_like(drive[:, 0]), []
-        for t in range(x.shape[1]):
-            state = decay[:, t] * state + drive[:, t]
-            out.append((state * c[:, t, None]).sum(-1))
+        for now in zip(decay.unbind(1), drive.unbind(1), c.unbind(1)):  # an index's slope is a whole tensor, of zeros
+            state = now[0] * state + now[1]
+            out.append((state * now[2][:, None]).sum(-1))
         return (torch.stack(out, 1) + d * x) * F.silu(gate)
 
     def forward(self, x):
@@ -125,20 +129,26 @@ class BiMamba(nn.Module):
         back = self.scan(x.flip(1), gate.flip(1), "_b").flip(1)
         return self.out_proj(self.scan(x, gate, "") + back)
 
+    def lower_scan(self, g, x, end):
+        """x [1][1][L][inner], before the gate"""
+        conv, x_proj, dt_proj, a, d = self.direction(end)
+        length, inner, taps = x.shape[2], x.shape[3], conv.kernel_size[0]
+        weight = lowering.array(conv.weight)[..., ::-1] if end else lowering.array(conv.weight)
+        u = g.conv(x, weight, lowering.array(conv.bias), pad=(0, 0, 0 if end else taps - 1), groups=inner,
+                   act="silu", out=(1, 1, length))
+        mixed = lowering.dense(g, u, x_proj)  # step, B, C
+        step = g.slice(mixed, (0, 0, 0, 0), (1, 1, length, self.rank))
+        return g.scan(u, lowering.dense(g, step, dt_proj, "softplus"), mixed, mixed, lowering.array(a),
+                      lowering.array(d), first=(0, 0, self.rank, self.rank + self.states), backward=bool(end))
+
+    def lower_halves(self, g, x):
+        """What goes into the scan, and its gate"""
+        both = lowering.dense(g, x, self.in_proj)
+        inner = both.shape[3] // 2
+        return (g.slice(both, (0, 0, 0, k * inner), (*both.shape[:3], inner)) for k in range(2))
+
     def lower(self, g, x):
         """x [1][1][L][dim]"""
-        both = lowering.dense(g, x, self.in_proj)
-        length, inner = x.shape[2], both.shape[3] // 2
-        x, gate = (g.slice(both, (0, 0, 0, k * inner), (1, 1, length, inner)) for k in range(2))
-        ways = []
-        for end in ("", "_b"):
-            conv, x_proj, dt_proj, a, d = self.direction(end)
-            taps = conv.kernel_size[0]
-            weight = lowering.array(conv.weight)[..., ::-1] if end else lowering.array(conv.weight)
-            u = g.conv(x, weight, lowering.array(conv.bias), pad=(0, 0, 0 if end else taps - 1), groups=inner,
-                       act="silu", out=(1, 1, length))
-            mixed = lowering.dense(g, u, x_proj)  # step, B, C
-            step = g.slice(mixed, (0, 0, 0, 0), (1, 1, length, self.rank))
-            ways.append(g.scan(u, lowering.dense(g, step, dt_proj, "softplus"), mixed, mixed, lowering.array(a),
-                               lowering.array(d), first=(0, 0, self.rank, self.rank + self.states), backward=bool(end)))
-        return lowering.dense(g, g.binary("mul", g.binary("add", *ways), g.act(gate, "silu")), self.out_proj)
+        x, gate = self.lower_halves(g, x)
+        both = g.binary("add", *(self.lower_scan(g, x, end) for end in ("", "_b")))
+        return lowering.dense(g, g.binary("mul", both, g.act(gate, "silu")), self.out_proj)

@@ -13,7 +13,16 @@ from .lowering import after_norm, array, batch_norm, dense_of_maps
 from .spec import Spec
 
 CLASSES, LOWEST_BPM, HIGHEST_BPM = 128, 40.0, 125.0
-KERNELS = [(5, 11)] * 4 + [(2, 11)]
+LAYERS, LONG = 5, 11  # convolutions, and their length in time
+
+
+def kernels(channels):
+    """Sizes of the convolutions that leave one row of so many signals: of 18, as the paper has them, 5, 5, 5, 5 and 2."""
+    most, left, out = -(-(channels - 1) // LAYERS), channels - 1, []
+    for _ in range(LAYERS):
+        out.append((1 + min(most, left), LONG))
+        left -= out[-1][0] - 1
+    return out
 
 
 def class_bpm(index):
@@ -31,19 +40,21 @@ def lower_convs(g, x, stages):
 
 
 class ColourNet(nn.Module):
-    """outputs: 1 for a rate, CLASSES for a pseudo-spectrum; filters: with the three 1-D convolutions."""
+    """outputs: 1 for a rate, CLASSES for a pseudo-spectrum; filters: with the three 1-D convolutions; channels: signals,
+    6 of a camera with one channel. A rate is no vector that half of could be dropped."""
     spec = Spec("classes", "range", 64, hop=10, size=0, channels=18, fps=15.0, source="signals",
                 bpm=(class_bpm(0), class_bpm(1) - class_bpm(0)))
 
-    def __init__(self, outputs=CLASSES, filters=False):
+    def __init__(self, outputs=CLASSES, filters=False, channels=18):
         super().__init__()
+        self.spec = dataclasses.replace(self.spec, channels=channels)
         self.convs, c_in = nn.ModuleList(), 1
-        for kernel in KERNELS:
+        for kernel in kernels(channels):
             self.convs.append(nn.Sequential(nn.Conv2d(c_in, 16, kernel), nn.ReLU(), nn.BatchNorm2d(16)))
             c_in = 16
         spread = outputs + 6 if filters else outputs  # each unpadded 1-D convolution takes two samples off
         self.dense = nn.ModuleList([
-            nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.BatchNorm1d(b), nn.Dropout(0.5))
+            nn.Sequential(nn.Linear(a, b), nn.ReLU(), nn.BatchNorm1d(b), nn.Dropout(0.5 if b > 1 else 0.0))
             for a, b in ((16 * 14, 60), (60, spread))])
         self.filters = nn.ModuleList([
             nn.Sequential(nn.Conv1d(a, b, 3), nn.ReLU(), nn.BatchNorm1d(b))
@@ -80,8 +91,8 @@ class ColourNet(nn.Module):
 class SE(ColourNet):
     spec = dataclasses.replace(ColourNet.spec, task="rate", bpm=(0.0, 0.0))
 
-    def __init__(self):
-        super().__init__(outputs=1)
+    def __init__(self, channels=18):
+        super().__init__(outputs=1, channels=channels)
 
 
 class CE(ColourNet):
@@ -93,5 +104,5 @@ class CL(ColourNet):
 
 
 class CLF(ColourNet):
-    def __init__(self):
-        super().__init__(filters=True)
+    def __init__(self, channels=18):
+        super().__init__(filters=True, channels=channels)

@@ -20,13 +20,18 @@ def stem(c_in, c_out, stride):
     return nn.Sequential(nn.Conv2d(c_in, c_out, 7, stride, 3), nn.BatchNorm2d(c_out), nn.ReLU(), nn.MaxPool2d(2))
 
 
-def quantisers(folder):
-    """The files of a folder that are named as the reference names its label quantisers, stage by stage."""
-    found = [sorted(pathlib.Path(folder).glob(f"*_{k}th_LQ_*.pth")) for k in range(1, STAGES + 1)]
+def quantisers(folder, count=STAGES):
+    """The files of a folder that are named as the reference names its label quantisers, of 1 to `count` bits."""
+    found = [sorted(pathlib.Path(folder).glob(f"*_{k}th_LQ_*.pth")) for k in range(1, count + 1)]
     if any(len(files) != 1 for files in found):
-        raise ToolError(f"{folder}: wanted one file *_1th_LQ_*.pth, one *_2th_LQ_*.pth, up to {STAGES}; there are "
+        raise ToolError(f"{folder}: wanted one file *_1th_LQ_*.pth, one *_2th_LQ_*.pth, up to {count}; there are "
                         f"{', '.join(str(len(files)) for files in found)}")
     return [files[0] for files in found]
+
+
+def drawn(token, codes):
+    """Values [...] softly drawn towards levels [codes]: the mean of these, by a softmax of minus the distance"""
+    return (F.softmax(-(token.unsqueeze(-1) - codes).abs(), -1) * codes).sum(-1)
 
 
 def conv_of_twice(g, x, layer):
@@ -88,7 +93,8 @@ class Predictor(nn.Module):
 
 
 class LQRPPG(nn.Module):
-    """x [N, 3, T, H, W], standardised, T <= frames. Out [N, T], the pulse wave.
+    """x [N, 3, T, H, W], standardised, T <= frames. Out [N, T], the pulse wave; in training mode also what the stages
+    read out, drawn to their levels [N, STAGES, T].
 
     Each stage's features are read out as one value per frame, which is drawn softly towards the levels of that
     stage's label quantiser (`codebook_k`) and added back to the features. codebooks: a folder with the label quantisers'
@@ -138,17 +144,17 @@ class LQRPPG(nn.Module):
         x = self.stem3(x)
         x = (x * attention_mask(torch.sigmoid(x))).mean((-2, -1))
         x = x.transpose(1, 2) + self.position_embedding[:, :frames]
-        added = 0
+        added, drafts = 0, []
         for k in range(1, STAGES + 1):
             x = getattr(self, f"mamba_{k}")(x)
             token = getattr(self, f"mamba{k}_token_head")(x.transpose(1, 2))
             if self.codebooks:
-                codes = getattr(self, f"codebook_{k}")
-                pull = F.softmax(-(token.unsqueeze(-1) - codes).abs(), -1)
-                token = (pull * codes).sum(-1)
+                token = drawn(token, getattr(self, f"codebook_{k}"))
+            drafts.append(token)
             added = added + getattr(self, f"mamba{k}_scalar_projection")(token).transpose(1, 2)
             x = x + added
-        return self.rppg_predictor(x.transpose(1, 2)).flatten(1)
+        wave = self.rppg_predictor(x.transpose(1, 2)).flatten(1)
+        return (wave, torch.cat(drafts, 1)) if self.training else wave
 
     def lower(self, g, x):
         """x [T][H][W][3]"""

@@ -8,6 +8,7 @@ Torch 2.13.0, einops 0.8.2, CPU, float32. Mamba's kernels exist for CUDA only: t
 selective_scan_ref and mamba_inner_ref stand in for them. timm, neurokit2 and the losses are imported by the
 references, but what they give is an initialisation or unused."""
 import argparse
+import functools
 import importlib
 import json
 import pathlib
@@ -42,7 +43,7 @@ def causal_conv1d_fn(x, weight, bias, activation=None):
 
 def stand_ins(mamba):
     module("timm.models.layers", trunc_normal_=torch.nn.init.trunc_normal_,
-           lecun_normal_=torch.nn.init.kaiming_normal_, DropPath=torch.nn.Identity)
+           lecun_normal_=torch.nn.init.kaiming_normal_, DropPath=torch.nn.Identity, to_2tuple=None)
     module("neurokit2")
     module("causal_conv1d", causal_conv1d_fn=causal_conv1d_fn, causal_conv1d_update=None)
     module("causal_conv1d_cuda")
@@ -56,7 +57,7 @@ def stand_ins(mamba):
         same = torch.eye(xz.shape[1] // 2)
         return ops.mamba_inner_ref(xz, conv, conv_bias, x_proj, dt_proj, same, None, a, b, c, d, delta_bias).mT
     simple = importlib.import_module("mamba_ssm.modules.mamba_simple")
-    simple.mamba_inner_fn_no_out_proj = no_out_proj
+    simple.mamba_inner_fn_no_out_proj, simple.mamba_inner_fn = no_out_proj, ops.mamba_inner_ref
     sys.modules["mamba_ssm"].Mamba = simple.Mamba
 
 
@@ -84,6 +85,8 @@ def references(toolbox, lq):
         theta=0.7)
     factorize = of("FactorizePhys.FactorizePhys").FactorizePhys
     can = of("TS_CAN")
+    rhythm = from_checkout(lq, "neural_methods.model.RhythmMamba")
+    rhythm.Mamba = functools.partial(rhythm.Mamba, bimamba=False)  # it is of the original Mamba, which has one way only
     return {
         "DeepPhys": of("DeepPhys").DeepPhys(img_size=36), "TS-CAN": can.TSCAN(frame_depth=4, img_size=36),
         "MTTS-CAN": can.MTTS_CAN(frame_depth=4), "EfficientPhys": of("EfficientPhys").EfficientPhys(
@@ -92,7 +95,8 @@ def references(toolbox, lq):
         "FactorizePhys": factorize(8, dict(fsam, MD_FSAM=False, MD_INFERENCE=False), device="cpu"),
         "FactorizePhys FSAM": factorize(8, fsam, device="cpu"), "PhysFormer": former,
         "PhysMamba": of("PhysMamba").PhysMamba(frames=8),
-        "LQ-rPPG": from_checkout(lq, "neural_methods.model.LQC2F").C2F_model()}
+        "LQ-rPPG": from_checkout(lq, "neural_methods.model.LQC2F").C2F_model(),
+        "RhythmMamba": rhythm.RhythmMamba(depth=3)}
 
 
 def codebooks(model):
@@ -107,12 +111,26 @@ def answer(name, model):
         out = model(inputs)
     elif name == "PhysFormer":
         out = model(*inputs, gra_sharp=2.0)[0]
+    elif name == "RhythmMamba":
+        out = model(*(x.transpose(1, 2) for x in inputs))
     else:
         out = model(*inputs)
     if name not in ("BigSmall", "MTTS-CAN") and isinstance(out, tuple):
         out = out[0]
     parts = out if isinstance(out, tuple) else (out,)
     return [float(f"{v:.8g}") for part in parts for v in part.flatten().tolist()]
+
+
+@torch.no_grad()
+def labels(lq, checkpoints):
+    """Levels that the published label quantisers of 1 to 5 bits give to a wave of noise, one behind the other."""
+    quantiser, levels = from_checkout(lq, "neural_methods.model.LQC2F").Label_Quantizer, []
+    for k in range(1, STAGES + 2):
+        tensors = torch.load(next(checkpoints.glob(f"PURE_UBFC_LQC2F_{k}th_LQ_*.pth")), map_location="cpu")
+        model = quantiser(num_codebooks=2 ** k)
+        model.load_state_dict({name.removeprefix("module."): t for name, t in tensors.items()})
+        levels += model.eval()(noise(1, 160, seed=k))[1].flatten().tolist()
+    return [float(f"{v:.8g}") for v in levels]
 
 
 def main():
@@ -138,6 +156,7 @@ def main():
             code = torch.load(file, map_location="cpu")["module.quantizer.embeddings.weight"]
             setattr(model, f"codebook_{k}", code)
         result["LQ-rPPG trained"] = answer("LQ-rPPG trained", model.eval())
+        result["LQ-rPPG labels trained"] = labels(args.lq, args.checkpoints)
     (HERE / "arch.json").write_text(json.dumps(result, indent=0).replace(",\n", ", ").replace("[\n", "[") + "\n")
 
 
