@@ -2926,7 +2926,7 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
   rppg__gate gate;
   rppg_rect all;
   rppg__masking m;
-  enum { TILES = 32 }; /* rows whose bits are looked at together */
+  enum { TILES = 8 }; /* rows whose bits are looked at together: 4 KB of stack */
   uint8_t room[2][RPPG__TILE], tile[TILES][RPPG__TILE + 32];
   uint32_t total[16], col[2 * RPPG__CHUNK];
   int k, x, y, i, rows, tiles;
