@@ -2654,8 +2654,12 @@ static void rppg__plane_sums(const rppg__view *view, const rppg__box *box, int n
         const rppg__box *b = &part[i];
         if (b->y1 < y) continue;
         if (b->y0 > y) { next = rppg__min(next, b->y0); continue; }
-        if (b->y1 == y) { rppg__collect_part(col, b->x0, b->x1, unit, view, 0, out[of[i]].sum); continue; }
-        if (b->y0 == y && going) rppg__collect_part(col, b->x0, b->x1, unit, view, 1, out[of[i]].sum);
+        if (b->y1 == y) {
+          rppg__collect_part(col, b->x0, b->x1, kernels->vector, view, 0, out[of[i]].sum);
+          continue;
+        }
+        if (b->y0 == y && going)
+          rppg__collect_part(col, b->x0, b->x1, kernels->vector, view, 1, out[of[i]].sum);
         next = rppg__min(next, b->y1);
         until = rppg__max(until, b->y1);
         used |= (~(uint64_t)0 << b->x0 / unit) & (~(uint64_t)0 >> (63 - (b->x1 - 1) / unit));
@@ -2989,7 +2993,7 @@ RPPG_DEF rppg_status rppg_mask_sums(const rppg_frame *frame, const rppg_rect *re
         tiles = 0;
         m.dst = tile[0];
       }
-      if (m.dst) rppg__collect_bits(col + RPPG__CHUNK, 0, m.n, kernels->unit, &v, 0, out->sum);
+      if (m.dst) rppg__collect_bits(col + RPPG__CHUNK, 0, m.n, kernels->vector, &v, 0, out->sum);
       for (i = 0; i < 16 / m.bytes * m.bytes; i++) {
         const int to = v.p.of[i % m.bytes];
         if ((to & 3) < 3) out->sum[to & 3] += (uint64_t)total[i] << (to >> 2 & 15);
