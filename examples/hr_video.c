@@ -432,9 +432,11 @@ static void load_model(const char *path, rppg_config *cfg)
   fclose(f);
   size = rppg_nn_mem_size(blob, n);
   mem = must_alloc(size + 1);
-  if (rppg_nn_open(&m, blob, n, mem, size, &e) != RPPG_OK)
-    die(EXIT_INPUT, "%s: no usable model: %s (%s%s%d)", path, e.what, e.field,
-        e.layer >= 0 ? ", layer " : e.tensor >= 0 ? ", tensor " : " ", e.layer >= 0 ? e.layer : e.tensor);
+  if (rppg_nn_open(&m, blob, n, mem, size, &e) != RPPG_OK) {
+    const int at = e.layer >= 0 ? e.layer : e.tensor;
+    if (at < 0) die(EXIT_INPUT, "%s: no usable model: %s (%s)", path, e.what, e.field);
+    die(EXIT_INPUT, "%s: no usable model: %s (%s, %s %d)", path, e.what, e.field, e.layer >= 0 ? "layer" : "tensor", at);
+  }
   if (m.spec.source == RPPG_NN_RAW)
     die(EXIT_INPUT, "%s: it does not say what goes in (chunk SPEC); nn_run can run it", path);
   free(mem);
