@@ -16,7 +16,7 @@ import zlib
 import numpy as np
 
 from . import blob as blobs
-from . import core, data, evaluate
+from . import core, data, evaluate, scene
 from .pack import NORMS, SOURCES, TASKS, need_torch
 
 PARTS = ("mix", "mixes", "gain", "head")   # one matrix for all regions, or one for each; gains and offsets; head
@@ -50,7 +50,6 @@ def sure_rates(recording, step_s=1.0, window_s=10.0):
 
 
 def material(recording, packed, by_itself=False):
-    from . import scene
     spec = blobs.read(packed).spec
     rgb = evaluate.Model(packed).view(recording.rgb)
     x = (rgb[:, :, 1] if evaluate.one_channel(spec) else rgb).reshape(len(rgb), -1)
@@ -300,7 +299,7 @@ def run(args):
         raise core.ToolError(f"{args.model}: {error.strerror}") from error
     parts = evaluate.words(args.parts, list(PARTS), "part")
     if args.data.startswith("simulated:"):
-        camera = evaluate.words(args.data.partition(":")[2], scene_cameras(), "camera")[0]
+        camera = evaluate.words(args.data.partition(":")[2], list(scene.CAMERAS), "camera")[0]
         learn = simulated(camera, "train", max(1, round(args.seconds / 15)), 15.0, args.pulses, args.seed)  # more people tell more
         test = simulated(camera, "test", args.test, 60.0, args.pulses)
     elif args.personal:
@@ -330,8 +329,3 @@ def run(args):
         if args.readme:
             evaluate.into_readme(args.readme, text, "adapt")
     return 0
-
-
-def scene_cameras():
-    from . import scene
-    return list(scene.CAMERAS)

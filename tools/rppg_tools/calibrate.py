@@ -16,7 +16,7 @@ import re
 
 import numpy as np
 
-from . import core, data, evaluate, synth
+from . import core, data, evaluate, scene, synth
 
 BEGIN, END = "/* rppg_tools calibrate: begin */", "/* rppg_tools calibrate: end */"
 KINDS = (("pos", "chrom"), ("green",), ("contact",))
@@ -28,7 +28,7 @@ PRIOR = 0.0002       # of the squared weights, against windows of total weight 1
 FINGERS = ("finger-oximetry", "finger-welltory")  # GREEN is for faces: fingers do not say what colour blood has
 COUNT, SEED = 360, 20240229
 MODEL_BEGIN, MODEL_END = "/* rppg_tools calibrate --model: begin */", "/* rppg_tools calibrate --model: end */"
-CAMERAS, CLIPS = ("webcam", "phone", "laptop"), 24  # simulated
+CLIPS = 24  # simulated, of each camera
 MODEL_WEIGHTS = {"finger-oximetry": 3.0, "finger-welltory": 3.0, "nuisance-faces": 6.0}  # what is real counts more
 
 
@@ -103,7 +103,7 @@ def model_rows(folder, models, clips=CLIPS):
     for path in models:
         model = evaluate.model_of(path)
         recordings = [r for r in data.recordings(folder) if r.data_set != "vitallens-core" and r.bpm == (0.0, 0.0)]
-        recordings += evaluate.simulated(CAMERAS, ("validation",), clips, folder)
+        recordings += evaluate.simulated(scene.COLOUR, ("validation",), clips, folder)
         yield from evaluate.all_rows(recordings, splits=("train", "validation"), model=model)
 
 
@@ -125,7 +125,7 @@ def fit_model(rows):
         agree = np.abs(fft - model) <= 5
         right = {"fft": np.abs(fft - reference) <= 5, "model": np.abs(model - reference) <= 5}  # False without a pulse
         out.append([fit(x[at], right[who][at].astype(float), weights_of([r for r, there in zip(group, at) if there], MODEL_WEIGHTS | {
-            f"simulated {name}": 1.0 for name in CAMERAS})) for at, who in ((agree, "fft"), (~agree, "model"), (~agree, "fft"))])
+            f"simulated {name}": 1.0 for name in scene.COLOUR})) for at, who in ((agree, "fft"), (~agree, "model"), (~agree, "fft"))])
     return out
 
 

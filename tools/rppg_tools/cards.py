@@ -2,6 +2,7 @@
 models/NAME.rppg; models/README.md is made of them."""
 import json
 import pathlib
+import platform
 import struct
 
 from . import core
@@ -24,6 +25,15 @@ HEAD = """\
 
 Made by `python -m rppg_tools cards models` from models/cards; do not edit. Figures are those of the C code.
 """
+
+
+def machine():
+    """Of /proc/cpuinfo, where there is one."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def checksum(blob):

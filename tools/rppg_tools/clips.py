@@ -8,7 +8,6 @@ from . import core, evaluate, scene, training
 
 LEVEL = 256               # of the stored 16 bits a level of 255: a pulse is a fraction of one
 BAND = (30.0, 252.0)      # bpm in which a wave's rate is sought: 0.5 to 4.2 Hz [Zhu2024, eq. 3]
-MIXED = 0.3               # share of clips with motion, as in scene.fragments
 
 
 class Clips(NamedTuple):
@@ -22,14 +21,14 @@ class Clips(NamedTuple):
 def render(sources, n, frames, size, fps, seed, people=None):
     """n clips by the RGB cameras, of any of the sources' subjects, or of the first so many in turn. Each has a seed of
     its own."""
-    cameras = [c for c in scene.CAMERAS.values() if not c.grey]
+    cameras = [scene.CAMERAS[name] for name in scene.COLOUR]
     out = Clips(np.empty((n, frames, size, size, 3), np.uint16), np.empty((n, frames), np.float32), np.empty(n),
                 np.empty(n, int), fps)
     bar = training.Bar(0, n)
     for k in range(n):
         rng = np.random.default_rng([*seed, k])
         out.person[k] = k % people if people else rng.integers(len(sources.subjects))
-        camera, motion = cameras[rng.integers(len(cameras))], scene.SCENARIOS[int(rng.random() < MIXED)]
+        camera, motion = cameras[rng.integers(len(cameras))], scene.SCENARIOS[int(rng.random() < scene.MIXED)]
         video, out.wave[k], out.bpm[k] = scene.patches(rng, sources, camera, frames, size, fps, motion, out.person[k])
         out.video[k] = np.round(video * LEVEL).clip(0, 65535)
         bar.show(k + 1, lambda: "clips")

@@ -31,11 +31,9 @@ from .pack import need_torch
 FPS, SIZE = 15.0, 36
 SPAN = 160            # frames of a clip to judge by: 10.7 s
 RUN, HOP = 128, 16    # frames of a run of the blob, and from run to run: a session's window of 10 s holds one
-MIXED = 0.3           # share of clips with head motion and talk
 ALPHA, GAMMA = 0.5, 0.1
 SPACE, TIME = 0.1, 0.1  # weights of the attentions: their gradients are then about half of the loss's own
 BATCH, LOW = 8, 0.05  # clips of a step; the rate that the cycle begins from, of its highest
-CAMERAS = ("webcam", "phone", "laptop")
 
 
 # ---- clips ------------------------------------------------------------------------------------------
@@ -75,7 +73,7 @@ class Clips:
         for k in lacking:
             sources = sources or scene.Sources(source, split)
             rng = np.random.default_rng([seed, SPLITS.index(split), k])
-            camera, motion = scene.CAMERAS[CAMERAS[k % len(CAMERAS)]], scene.SCENARIOS[int(rng.random() < MIXED)]
+            camera, motion = scene.CAMERAS[scene.COLOUR[k % len(scene.COLOUR)]], scene.SCENARIOS[int(rng.random() < scene.MIXED)]
             video, wave, bpm = scene.patches(rng, sources, camera, frames + 1, SIZE, FPS, motion)
             self.x[k], self.wave[k], self.colours[k] = fed(video), wave[1:], face(video)
             self.bpm[k] = bpm
@@ -90,6 +88,7 @@ class Clips:
         x = torch.from_numpy(self.x[picked].astype(np.float32)).permute(0, 4, 1, 2, 3)
         if np.any(mirrored):
             x = torch.where(torch.from_numpy(mirrored)[:, None, None, None, None], x.flip(4), x)
+        from .wave_losses import standard
         return x, standard(torch.from_numpy(self.wave[picked]))
 
     def batch(self, rng, epoch, step):
@@ -99,15 +98,10 @@ class Clips:
 
 # ---- what is learnt ---------------------------------------------------------------------------------
 
-def standard(x):
-    """Mean 0 and deviation 1 along the last axis."""
-    x = x - x.mean(-1, keepdim=True)
-    return x / (x.pow(2).mean(-1, keepdim=True).sqrt() + 1e-6)
-
-
 def wave_loss(wave, truth):
     """Of waves [N][n] against truths of mean 0 and deviation 1."""
     from .dilate import dilate
+    from .wave_losses import standard
     wave = standard(wave)
     return 1 - (wave * truth).mean() + dilate(wave, truth, ALPHA, GAMMA) / truth.shape[1]
 
@@ -119,6 +113,7 @@ def places(maps):
 
 def moments(z):
     """Logarithm of the attention of each moment to the others, [N, T, T], of features z [N, C, T]."""
+    from .wave_losses import standard
     z = standard(z)
     return (z.transpose(1, 2) @ z / z.shape[1] ** 0.5).log_softmax(2)
 
@@ -341,16 +336,6 @@ def command_of(args):
            ("clips", "held", "tests", "frames", "epochs", "steps", "rate", "width", "seed")])
 
 
-def machine():
-    """Of /proc/cpuinfo, where there is one."""
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        import platform
-        return platform.processor() or platform.machine()
-
-
 def run(args):
     torch = need_torch()
     if args.frames % 4 or args.frames < 16 or min(args.clips, args.held, args.tests, args.epochs, args.steps) < 1:
@@ -392,12 +377,12 @@ def save_card(args, trained, rows, n_tests):
         args.out / "cards" / "student.json", arch="student",
         summary="Face patches (36x36, 15 fps, 128 frames) to the pulse wave: a 2-D network distilled from a 3-D one.",
         data=f"face clips rendered by rppg_tools/scene.py: {real if args.data else 'beats and jitter drawn'}; "
-        f"cameras {', '.join(CAMERAS)}; {100 * MIXED:.0f} % with head motion",
+        f"cameras {', '.join(scene.COLOUR)}; {100 * scene.MIXED:.0f} % with head motion",
         split="recordings as in rppg_tools/data.py, virtual subjects of each split of their own",
         n={"train": args.clips, "validation": args.held, "test": n_tests}, seed=args.seed, command=command_of(args),
         metrics={f"{who}: {what} (test)": float(rows[who][key])
                  for who in ("student", "teacher", "alone") for key, what in names.items()}
         | {"POS: MAE, bpm (test)": float(rows["pos"]["mae"])},
-        minutes=round(sum(done["minutes"] for _, done in trained.values()), 1), machine=machine(),
+        minutes=round(sum(done["minutes"] for _, done in trained.values()), 1), machine=cards.machine(),
         limits=["Trained and judged on rendered faces alone: how it does on real faces is not known.",
                 "Rates from 40 to 125 bpm; 15 frames a second.", "Not a medical device."])

@@ -6,7 +6,7 @@ import pathlib
 
 import numpy as np
 
-from . import blob, core, data, nn
+from . import blob, core, data, nn, scene
 from .pack import SOURCES
 
 WINDOWS_S = (10.0, 15.0)
@@ -72,7 +72,6 @@ def side_by_side(with_model, without):
 def simulated(cameras, splits, count, folder=None, seconds=60.0, seed=20261121):
     """count recordings of each camera and split, half of them with a head that moves. folder: of the recordings whose pulses
     and nuisance are used."""
-    from . import scene
     for split in splits:
         sources = scene.Sources(folder, split)
         for name in cameras:
@@ -279,7 +278,6 @@ def run(args):
         raise core.ToolError(f"--windows: {error}") from error
     model = model_of(args.model) if args.model else None
     if args.simulated:
-        from . import scene
         recordings = simulated(words(args.simulated, list(scene.CAMERAS), "camera"), splits or data.SPLITS, args.clips, args.data)
     elif args.data:
         recordings = data.recordings(args.data, sets, args.point)

@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import core, data
+from . import core, data, scene
 from .blob import BlobError
 from .pack import NORMS, SOURCES, TASKS
 
-CAMERAS = ("webcam", "phone", "laptop")
 SEED = 20261105
 
 
@@ -17,10 +16,9 @@ class Inputs(NamedTuple):
     bpm: np.ndarray  # [n], or None where nobody knows
 
 
-def simulated(spec, split, n, folder=None, cameras=CAMERAS, seed=SEED):
+def simulated(spec, split, n, folder=None, cameras=scene.COLOUR, seed=SEED):
     """Of rppg_tools/scene.py: fragments for models of colour signals, rendered faces for those of patches. folder: of the
     recordings whose pulses and nuisance are used."""
-    from . import scene
     sources, rng = scene.Sources(folder, split), np.random.default_rng([seed, data.SPLITS.index(split)])
     cameras = [scene.CAMERAS[name] for name in cameras]
     if spec["source"] == SOURCES["signals"] and spec["norm"] == NORMS["range"]:
@@ -82,7 +80,7 @@ def from_file(shapes, path, part, n):
     return Inputs([tuple(x[k] for x in given) for k in at], None if bpm is None else bpm[at])
 
 
-def read(source, graph, packed, split, n, folder=None, cameras=CAMERAS):
+def read(source, graph, packed, split, n, folder=None, cameras=scene.COLOUR):
     """source: "simulated", FILE.npz (its first four fifths for "train", the last for "test") or a folder of recordings."""
     path = pathlib.Path(source)
     if source != "simulated" and not path.exists():

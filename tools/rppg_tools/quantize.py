@@ -12,7 +12,7 @@ import tempfile
 
 import numpy as np
 
-from . import blob, convert, core, evaluate, inputs, nn, pack, parity
+from . import blob, convert, core, evaluate, inputs, nn, pack, parity, scene
 
 METHODS = ("max", "percentile", "mse")
 TABLES = {"tanh": np.tanh, "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "elu": lambda x: np.where(x > 0, x, np.expm1(x)),
@@ -368,7 +368,7 @@ def add_command(commands):
                    "thousand, or the least squares (mse)")
     p.add_argument("--data", default="simulated", help="simulated, a folder, or FILE.npz (simulated)")
     p.add_argument("--recordings", metavar="FOLDER", help="simulated: with the pulses and the nuisance of these recordings")
-    p.add_argument("--cameras", default=",".join(inputs.CAMERAS), help="simulated: profiles, comma between")
+    p.add_argument("--cameras", default=",".join(scene.COLOUR), help="simulated: profiles, comma between")
     p.add_argument("--samples", type=int, default=256, help="inputs to calibrate by (256)")
     p.add_argument("--test", type=int, default=1024, help="inputs to judge by (1024)")
     p.add_argument("--keep", default="", help="names or numbers of layers that stay f32, comma between")

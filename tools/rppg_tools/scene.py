@@ -119,6 +119,8 @@ CAMERAS = {c.name: c for c in (
            gamma=1.0, contrast=0.0, local=0.0, target=110.0, exposure_s=1.0, exposure_step=0.02, balance=0.0,
            balance_s=4.0, read=1.5, shot=0.02, grain=4.0, denoise=0.0, denoise_level=3.0, quant=0.25, gop=60,
            face=200.0, jitter_s=0.002, drop=0.0, repeat=0.0, fps=30.0, grey=True))}
+COLOUR = tuple(name for name, camera in CAMERAS.items() if not camera.grey)
+MIXED = 0.3  # share of recordings with motion
 
 
 def sensitivity(camera):
@@ -594,7 +596,7 @@ def cut(t, rgb, frames=64, step=10, fps=15.0):
 FRAGMENTS_A_RECORDING = 12
 
 
-def fragments(rng, sources, cameras, n, frames=64, step=10, fps=15.0, mixed=0.3, scaled=True):
+def fragments(rng, sources, cameras, n, frames=64, step=10, fps=15.0, mixed=MIXED, scaled=True):
     """(x [n][1][18][frames], bpm [n] mean over the fragment, camera [n] index into cameras, mixed motion [n]).
 
     Each recording gives up to FRAGMENTS_A_RECORDING fragments, step samples apart, and has a camera and a subject of

@@ -4,12 +4,11 @@ import dataclasses
 import functools
 import json
 import pathlib
-import platform
 import warnings
 
 import numpy as np
 
-from . import core, evaluate, nn
+from . import cards, core, evaluate, nn, scene
 from .pack import need_torch, numbers
 
 LOSSES = {"SE": "squared_error", "CE": "cross_entropy", "CL": "combined", "CL+F": "combined", "spectral": "soft_entropy"}
@@ -43,13 +42,11 @@ class Job:
 
 @functools.cache
 def sources(folder, split):
-    from . import scene
     return scene.Sources(folder or None, split)
 
 
 def signals(job):
     """Six of cameras with one channel, else all colours; both kinds together have no model."""
-    from . import scene
     grey = {scene.CAMERAS[name].grey for name in job.cameras}
     if len(grey) > 1:
         raise core.ToolError(f"--cameras {','.join(job.cameras)}: cameras with one channel need a model of their own")
@@ -57,7 +54,6 @@ def signals(job):
 
 
 def fragments(job, split, n, rng, cameras=None):
-    from . import scene
     names = cameras or job.cameras
     x, *rest = scene.fragments(rng, sources(job.data, split), [scene.CAMERAS[name] for name in names], n)
     return Set(x[:, :, 1::3] if signals(job) == REGIONS else x, *rest)
@@ -226,7 +222,7 @@ def figures_by_subset(out, test, cameras):
 def add_data(p):
     p.add_argument("--data", default="", metavar="FOLDER", help="recordings whose pulses and nuisance are used (see the top of "
                    "rppg_tools/scene.py); without it both are drawn")
-    p.add_argument("--cameras", default="webcam,phone,laptop", help="profiles of rppg_tools/scene.py, comma between")
+    p.add_argument("--cameras", default=",".join(scene.COLOUR), help="profiles of rppg_tools/scene.py, comma between")
 
 
 def add_length(p, epochs=Job.epochs):
@@ -259,7 +255,6 @@ def add_command(commands):
 
 
 def job_of(args, arch):
-    from . import scene
     rates = numbers(args.rates, float)
     if len(rates) != 2 or not 0 < rates[0] <= rates[1]:
         raise core.ToolError(f"--rates {args.rates}: wanted two, the lower first")
@@ -295,20 +290,12 @@ def command_of(job, out):
     return " ".join(words)
 
 
-def machine():
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name")) + ", one thread"
-    except (OSError, StopIteration):
-        return platform.machine() + ", one thread"
-
-
 def card_of(job, trained, by_subset, out, test_n):
     kind = "trained" if job.data else "trained without recordings"
     return dict(
         summary=f"Heart rate from 18 colour signals of six facial regions over 4.3 s, {kind} on simulated recordings.",
         arch=job.arch, command=command_of(job, out), seed=job.seed, minutes=round(trained.figures["minutes"], 1),
-        machine=machine(),
+        machine=f"{cards.machine()}, one thread",
         data=f"Simulated recordings of the cameras {', '.join(job.cameras)} (rppg_tools/scene.py)" + (
             ": pulse shapes and rates of finger-oximetry and finger-welltory, nuisance of nuisance-faces" if job.data else
             ": pulses and nuisance drawn"),
@@ -322,7 +309,7 @@ def card_of(job, trained, by_subset, out, test_n):
 
 
 def run(args):
-    from . import cards, training
+    from . import training
     job = job_of(args, args.arch)
     if args.range_test:
         range_test(job, args.range_test)
