@@ -73,7 +73,8 @@ class Clips:
         for k in lacking:
             sources = sources or scene.Sources(source, split)
             rng = np.random.default_rng([seed, SPLITS.index(split), k])
-            camera, motion = scene.CAMERAS[scene.COLOUR[k % len(scene.COLOUR)]], scene.SCENARIOS[int(rng.random() < scene.MIXED)]
+            camera = scene.CAMERAS[scene.COLOUR[k % len(scene.COLOUR)]]
+            motion = scene.SCENARIOS[int(rng.random() < scene.MIXED)]
             video, wave, bpm = scene.patches(rng, sources, camera, frames + 1, SIZE, FPS, motion)
             self.x[k], self.wave[k], self.colours[k] = fed(video), wave[1:], face(video)
             self.bpm[k] = bpm
